@@ -1,0 +1,142 @@
+//! OAuth clients and what they say of themselves (RFC 7591 section 2).
+
+use super::ids::ClientId;
+use super::redirect_uri::RedirectUri;
+use super::scope::ScopeSet;
+use super::secret::{Secret, TokenHash};
+use super::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How a client proves itself at the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A public client: only PKCE and the redirect URI protect it.
+    None,
+    /// HTTP Basic with the secret.
+    ClientSecretBasic,
+    /// The secret in the form.
+    ClientSecretPost,
+}
+
+impl AuthMethod {
+    /// Every method that the token endpoint takes, as published in the metadata.
+    pub const ALL: [Self; 3] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost];
+
+    /// The registered name (RFC 7591 section 2).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+}
+
+/// What a client may exchange for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// An authorization code (RFC 6749 section 4.1).
+    AuthorizationCode,
+    /// A refresh token (RFC 6749 section 6).
+    RefreshToken,
+}
+
+impl GrantType {
+    /// Every grant type that the token endpoint takes.
+    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+/// Where a client comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientOrigin {
+    /// Written in the configuration.
+    Configured,
+    /// Registered itself at run time (RFC 7591).
+    Registered,
+}
+
+/// A client that may ask for authorization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// Its name as a person is shown it.
+    pub name: String,
+    /// The hash of its secret; `None` for a public client.
+    pub secret_hash: Option<TokenHash>,
+    /// How it proves itself.
+    pub auth_method: AuthMethod,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may exchange.
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for.
+    pub scope: ScopeSet,
+    /// When it was registered.
+    pub issued_at: Timestamp,
+    /// Where it comes from.
+    pub origin: ClientOrigin,
+}
+
+impl Client {
+    /// The registered redirect URI on whose strength `presented` may be used, if any.
+    ///
+    /// What comes back is the presented text, which is where the answer goes.
+    #[must_use]
+    pub fn resolve_redirect(&self, presented: Option<&str>) -> Option<RedirectUri> {
+        match presented {
+            Some(text) if self.redirect_uris.iter().any(|uri| uri.accepts(text)) => RedirectUri::parse(text).ok(),
+            Some(_) => None,
+            // It may be left out when exactly one is registered (RFC 6749 section 3.1.2.3).
+            None => match self.redirect_uris.as_slice() {
+                [only] => Some(only.clone()),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether the client may use `grant`.
+    #[must_use]
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+}
+
+/// What a client asks to be registered with (RFC 7591 section 2), already parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientMetadata {
+    /// `client_name`, cleaned for showing.
+    pub name: Option<String>,
+    /// `redirect_uris`, at least one.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// `grant_types`; the default is `authorization_code` alone.
+    pub grant_types: Vec<GrantType>,
+    /// `token_endpoint_auth_method`; the default is `client_secret_basic`.
+    pub auth_method: AuthMethod,
+    /// `scope`, when given.
+    pub scope: Option<ScopeSet>,
+}
+
+/// What a caller of the token endpoint shows to prove which client it is.
+#[derive(Clone, Debug)]
+pub struct ClientCredentials {
+    /// The client that it says it is.
+    pub client_id: ClientId,
+    /// How it tried to prove it.
+    pub method: AuthMethod,
+    /// The secret, unless the method is `none`.
+    pub secret: Option<Secret>,
+}

@@ -1,0 +1,24 @@
+//! The vocabulary: plain data, and rules about one value.
+//!
+//! Owns the words that every other part speaks in. Must not know mailboxes,
+//! async code, HTTP, SQL, files or the time of day: a rule that needs the time
+//! takes it as an argument.
+
+pub mod audit_event;
+pub mod client;
+pub mod grant;
+pub mod ids;
+pub mod oauth_error;
+pub mod pkce;
+pub mod policy;
+pub mod principal;
+pub mod redirect_uri;
+pub mod resource;
+pub mod schema;
+pub mod scope;
+pub mod secret;
+pub mod session;
+pub mod sql_value;
+pub mod timestamp;
+pub mod token;
+pub mod tool;

@@ -1,0 +1,92 @@
+//! Who is calling.
+
+use super::ids::{ClientId, SessionId, UserId};
+use super::scope::ScopeSet;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A person as a provider described them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Provider and subject together: the identity.
+    pub id: UserId,
+    /// The provider's name, such as `github` or `local`.
+    pub provider: String,
+    /// The provider's own identifier of the person.
+    pub subject: String,
+    /// The login name.
+    pub username: String,
+    /// The e-mail address, when the provider gave one.
+    pub email: Option<String>,
+    /// Whether the provider vouches for the address.
+    pub email_verified: bool,
+    /// The name for showing.
+    pub name: Option<String>,
+    /// The role, when one is configured or claimed.
+    pub role: Option<String>,
+    /// What the person may do, by name.
+    pub permissions: Vec<String>,
+    /// The groups that the person is in.
+    pub groups: Vec<String>,
+    /// Names derived by `claim_mappings`.
+    pub capabilities: Vec<String>,
+    /// The profile as the provider sent it.
+    pub claims: Value,
+}
+
+/// Who a call is made for: a signed-in person through a client, or nobody known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Principal {
+    /// The person; `None` when authentication is off.
+    pub user: Option<User>,
+    /// The client that calls for them.
+    pub client_id: Option<ClientId>,
+    /// The session that the call belongs to.
+    pub session_id: Option<SessionId>,
+    /// What the token allows.
+    pub scopes: ScopeSet,
+}
+
+impl Principal {
+    /// Nobody known.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { user: None, client_id: None, session_id: None, scopes: ScopeSet::default() }
+    }
+
+    /// The `user` variable of policies. Every known field is there; what is not known is null,
+    /// so that a rule that reads it fails to evaluate and denies.
+    #[must_use]
+    pub fn policy_user(&self) -> Value {
+        match &self.user {
+            Some(user) => json!({
+                "id": user.id,
+                "user_id": user.subject,
+                "username": user.username,
+                "email": user.email,
+                "email_verified": user.email_verified,
+                "name": user.name,
+                "provider": user.provider,
+                "role": user.role,
+                "permissions": user.permissions,
+                "groups": user.groups,
+                "capabilities": user.capabilities,
+                "claims": user.claims,
+            }),
+            None => json!({
+                "id": null,
+                "user_id": null,
+                "username": null,
+                "email": null,
+                "email_verified": false,
+                "name": null,
+                "provider": null,
+                "role": "anonymous",
+                "permissions": [],
+                "groups": [],
+                "capabilities": [],
+                "claims": {},
+            }),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Where the audit log is kept.
+
+use super::StoreResult;
+use crate::model::audit_event::{AuditFilter, AuditRecord};
+use std::sync::Arc;
+
+/// Keeps records in order.
+pub trait AuditStore: Send + Sync + std::fmt::Debug {
+    /// Appends `records`; ready when a killed process no longer loses them.
+    ///
+    /// Called by the audit log alone, one call at a time, on a thread that serves nothing else.
+    fn append(&self, records: Vec<Arc<AuditRecord>>) -> StoreResult<'_, ()>;
+
+    /// The number of the last record, zero when there is none.
+    fn last_sequence(&self) -> StoreResult<'_, u64>;
+
+    /// The newest `limit` records that `filter` accepts, newest first.
+    fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>>;
+
+    /// Makes everything appended so far survive a power loss.
+    fn sync(&self) -> StoreResult<'_, ()>;
+}

@@ -1,0 +1,83 @@
+//! Where sessions and the hashes of our tokens are kept.
+
+use super::StoreResult;
+use crate::model::ids::{SessionId, UserId};
+use crate::model::secret::TokenHash;
+use crate::model::session::Session;
+use crate::model::timestamp::Timestamp;
+use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, Rotation, UpstreamTokens};
+
+/// A change of tokens that happens whole or not at all.
+#[derive(Clone, Debug)]
+pub struct TokenChange {
+    /// The refresh token that is used up by it, and how; it must not have been used before.
+    pub rotated: Option<(TokenHash, Rotation)>,
+    /// The new access token.
+    pub access: AccessTokenRecord,
+    /// The new refresh token.
+    pub refresh: Option<RefreshTokenRecord>,
+    /// The session's new idle limit.
+    pub idle_expires_at: Timestamp,
+}
+
+/// A session with its access tokens, as it is loaded at start.
+#[derive(Clone, Debug)]
+pub struct StoredSession {
+    /// The session.
+    pub session: Session,
+    /// Its access tokens.
+    pub access_tokens: Vec<AccessTokenRecord>,
+}
+
+/// Keeps sessions and tokens.
+pub trait SessionStore: Send + Sync + std::fmt::Debug {
+    /// Every session that is not over, with its access tokens.
+    fn load_sessions(&self, now: Timestamp) -> StoreResult<'_, Vec<StoredSession>>;
+
+    /// Adds a session.
+    fn insert_session(&self, session: Session) -> StoreResult<'_, ()>;
+
+    /// The session of that identifier.
+    fn find_session(&self, id: SessionId) -> StoreResult<'_, Option<Session>>;
+
+    /// The sessions of a person.
+    fn list_user_sessions(&self, user: UserId) -> StoreResult<'_, Vec<Session>>;
+
+    /// The browser session of that cookie.
+    fn find_browser_session(&self, cookie: TokenHash) -> StoreResult<'_, Option<Session>>;
+
+    /// Removes a session with all its tokens; the first to do so gets it back.
+    fn remove_session(&self, id: SessionId) -> StoreResult<'_, Option<Session>>;
+
+    /// Applies `change`; false when the session is gone or the token had been rotated already,
+    /// and then nothing is changed.
+    fn change_tokens(&self, session: SessionId, change: TokenChange) -> StoreResult<'_, bool>;
+
+    /// The refresh token of that hash, used or not.
+    fn find_refresh_token(&self, hash: TokenHash) -> StoreResult<'_, Option<RefreshTokenRecord>>;
+
+    /// The session of an access token, valid or not.
+    fn find_access_token(&self, hash: TokenHash) -> StoreResult<'_, Option<AccessTokenRecord>>;
+
+    /// Removes one access token; true when it was there.
+    fn remove_access_token(&self, hash: TokenHash) -> StoreResult<'_, bool>;
+
+    /// Replaces the provider's tokens of a session; false when the session is gone.
+    fn put_upstream_tokens(&self, id: SessionId, tokens: UpstreamTokens) -> StoreResult<'_, bool>;
+
+    /// Sessions whose provider token can be refreshed and expires before `before`, at most `limit`.
+    fn list_refresh_due(&self, before: Timestamp, limit: usize) -> StoreResult<'_, Vec<SessionId>>;
+
+    /// Removes up to `limit` expired access tokens and used or expired refresh tokens, and
+    /// returns up to `limit` sessions that are over (not removed yet).
+    fn sweep_sessions(&self, now: Timestamp, limit: usize) -> StoreResult<'_, SweptTokens>;
+}
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SweptTokens {
+    /// Access tokens that were removed.
+    pub access_tokens: Vec<TokenHash>,
+    /// Sessions that are over and wait to be ended.
+    pub expired_sessions: Vec<SessionId>,
+}

@@ -1,0 +1,99 @@
+//! The identity provider that people log in at.
+
+use super::PortFuture;
+use crate::model::grant::SignedIn;
+use crate::model::pkce::CodeChallenge;
+use crate::model::secret::Secret;
+use crate::model::token::UpstreamTokens;
+
+/// What our redirect to the provider carries.
+#[derive(Clone, Debug)]
+pub struct UpstreamAuthorization {
+    /// The handle of the pending login, returned to us at the callback.
+    pub state: Secret,
+    /// Repeated in the `id_token`, where there is one.
+    pub nonce: Secret,
+    /// Challenge of our own PKCE.
+    pub challenge: CodeChallenge,
+}
+
+/// What we exchange for the provider's tokens.
+#[derive(Clone, Debug)]
+pub struct UpstreamExchange {
+    /// The provider's code.
+    pub code: Secret,
+    /// Verifier of our own PKCE.
+    pub verifier: Secret,
+    /// The nonce that was sent.
+    pub nonce: Secret,
+    /// The `iss` parameter of the callback, when there was one (RFC 9207).
+    pub issuer: Option<String>,
+}
+
+/// Why the provider's step failed. No variant carries a token, a code or a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// It could not be reached, or did not answer in time.
+    #[error("{provider} could not be reached: {detail}")]
+    Unreachable {
+        /// Which provider.
+        provider: String,
+        /// What happened.
+        detail: String,
+    },
+    /// It answered with a server fault; trying again may help.
+    #[error("{provider} answered with status {status}")]
+    Faulty {
+        /// Which provider.
+        provider: String,
+        /// Its HTTP status.
+        status: u16,
+    },
+    /// It says that our grant is not valid (any more).
+    #[error("{provider} says that the grant is not valid: {detail}")]
+    InvalidGrant {
+        /// Which provider.
+        provider: String,
+        /// Its description.
+        detail: String,
+    },
+    /// It refused with an OAuth error.
+    #[error("{provider} refused: {error}{}", .detail.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Refused {
+        /// Which provider.
+        provider: String,
+        /// Its error code.
+        error: String,
+        /// Its description.
+        detail: Option<String>,
+    },
+    /// Its answer makes no sense or is not to be trusted.
+    #[error("{provider} gave an answer that cannot be used: {detail}")]
+    Unusable {
+        /// Which provider.
+        provider: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+/// A provider as an OAuth authorization server that we are a client of.
+pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
+    /// The provider's name, such as `github`.
+    fn name(&self) -> &str;
+
+    /// The name for people, such as `GitHub`.
+    fn title(&self) -> &str;
+
+    /// The scopes that we ask of it, for the consent page.
+    fn requested_scopes(&self) -> Vec<String>;
+
+    /// The URL to send the browser to.
+    fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>>;
+
+    /// Exchanges the code, checks everything that can be checked, and tells who it is.
+    fn exchange(&self, request: UpstreamExchange) -> PortFuture<'_, Result<SignedIn, UpstreamError>>;
+
+    /// Gets new tokens. When the provider gives no new refresh token the old one is kept.
+    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>>;
+}
