@@ -10,6 +10,7 @@ use super::secret::{Secret, TokenHash};
 use super::timestamp::Timestamp;
 use super::token::UpstreamTokens;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// An authorization request after every check (RFC 6749 section 4.1.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +101,18 @@ pub struct AuthorizationCode {
     /// When it stops working.
     pub expires_at: Timestamp,
 }
+
+impl AuthorizationCode {
+    /// Until when a second attempt to redeem it must be recognised: as long as the first could
+    /// have happened, and as long again.
+    #[must_use]
+    pub fn forget_at(&self) -> Timestamp {
+        self.expires_at + CODE_MEMORY
+    }
+}
+
+/// How much longer than it works a code is remembered.
+const CODE_MEMORY: Duration = Duration::from_secs(10 * 60);
 
 /// That a person let a client act for them, from one browser.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -148,6 +148,34 @@ impl TypeDefinition {
         }
     }
 
+    /// The JSON Schema of a result of this type: as [`Self::json_schema`], but any value may be
+    /// null, as it may in SQL, and texts that SQL writes in its own way carry no format.
+    #[must_use]
+    pub fn result_schema(&self) -> Value {
+        let Value::Object(mut schema) = self.json_schema() else { return Value::Null };
+        let kinds = match self.format {
+            Some(Format::Timestamp) => json!(["number", "string", "null"]),
+            _ => json!([self.kind.as_str(), "null"]),
+        };
+        schema.insert("type".to_owned(), kinds);
+        if let Some(Value::Array(values)) = schema.get_mut("enum")
+            && !values.contains(&Value::Null)
+        {
+            values.push(Value::Null);
+        }
+        if matches!(self.format, Some(Format::DateTime | Format::Time | Format::Duration)) {
+            schema.remove("format");
+        }
+        if let Some(item) = &self.items {
+            schema.insert("items".to_owned(), item.result_schema());
+        }
+        if self.kind == TypeKind::Object {
+            let properties = self.properties.iter().map(|(name, of)| (name.clone(), of.result_schema()));
+            schema.insert("properties".to_owned(), Value::Object(properties.collect()));
+        }
+        Value::Object(schema)
+    }
+
     /// The JSON Schema (draft 2020-12) of this type, with everything that is known of it.
     #[must_use]
     pub fn json_schema(&self) -> Value {

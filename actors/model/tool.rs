@@ -82,10 +82,13 @@ impl ToolDefinition {
     #[must_use]
     pub fn output_schema(&self) -> Option<Value> {
         let returns = self.returns.as_ref()?;
-        Some(if returns.kind == TypeKind::Object {
-            returns.json_schema()
-        } else {
-            json!({"type": "object", "properties": {"result": returns.json_schema()}, "required": ["result"]})
-        })
+        let mut schema = returns.result_schema();
+        if returns.kind != TypeKind::Object {
+            return Some(json!({"type": "object", "properties": {"result": schema}, "required": ["result"]}));
+        }
+        if let Some(fields) = schema.as_object_mut() {
+            fields.insert("type".to_owned(), json!("object"));
+        }
+        Some(schema)
     }
 }

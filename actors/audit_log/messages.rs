@@ -1,0 +1,35 @@
+//! What the audit log is told and asked.
+
+use crate::mailbox::Unavailable;
+use crate::model::audit_event::AuditEvent;
+use actix::Message;
+
+/// Why an event is not in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuditError {
+    /// The store refused it; the operator's log says why.
+    #[error("the audit record could not be written")]
+    NotWritten,
+    /// The audit log did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Appends an event. Sent by coordinators and owners; answered with the record's number once
+/// a killed process no longer loses it. Not idempotent: twice sent is twice recorded.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, AuditError>")]
+pub(crate) struct RecordEvent {
+    pub(crate) event: AuditEvent,
+}
+
+/// Waits until everything told so far is written and survives a power loss. Sent by the
+/// supervisor at shutdown.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), AuditError>")]
+pub(crate) struct FlushLog;
+
+/// Makes what is written survive a power loss.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct TickSync;

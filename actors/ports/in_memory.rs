@@ -1,1 +1,0 @@
-//! Stores without a disk.

@@ -1,0 +1,279 @@
+//! What sessions do with their store and their view, step by step.
+
+use super::SessionPorts;
+use super::messages::{NewSession, OpenedSession, RefreshError, RefreshTokens, SessionError};
+use super::state::{
+    ACCESS_PREFIX, COOKIE_PREFIX, Expiries, REFRESH_PREFIX, RefreshJudgement, expiries, judge_refresh, open_session,
+    successor,
+};
+use super::view::AccessTokenView;
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
+use crate::model::ids::{ClientId, SessionId, UserId};
+use crate::model::scope::ScopeSet;
+use crate::model::secret::Secret;
+use crate::model::session::{EndReason, Session};
+use crate::model::timestamp::Timestamp;
+use crate::model::token::{AccessTokenRecord, IssuedTokens, RefreshTokenRecord, Rotation, UpstreamTokens};
+use crate::ports::session_store::TokenChange;
+use crate::settings::Lifetimes;
+use serde_json::json;
+use std::sync::Arc;
+
+/// The most rows that one sweep touches, so that it never takes long.
+const SWEEP_STEP: usize = 1_000;
+
+/// Keeps sessions: the store is the truth, the view follows it.
+#[derive(Debug)]
+pub(super) struct SessionKeeper {
+    pub(super) ports: SessionPorts,
+    pub(super) view: Arc<AccessTokenView>,
+    pub(super) lifetimes: Lifetimes,
+}
+
+/// New tokens, as they are sent and as they are kept.
+struct Minted {
+    tokens: IssuedTokens,
+    access: AccessTokenRecord,
+    refresh: Option<RefreshTokenRecord>,
+    idle_expires_at: Timestamp,
+}
+
+impl SessionKeeper {
+    pub(super) async fn open_session(&self, new: NewSession) -> Result<OpenedSession, SessionError> {
+        let cookie = new.client_id.is_none().then(|| self.ports.entropy.token(COOKIE_PREFIX));
+        let id = SessionId::new(self.ports.entropy.identifier());
+        let hash = cookie.as_ref().map(Secret::hash);
+        let session = open_session(new, id.clone(), hash, self.ports.clock.now(), &self.lifetimes);
+        self.ports.store.insert_session(session.clone()).await?;
+        self.view.add_session(&session);
+        Ok(OpenedSession { id, cookie })
+    }
+
+    pub(super) async fn issue_tokens(&self, id: SessionId, with_refresh: bool) -> Result<IssuedTokens, SessionError> {
+        let session = self.find_session(id).await?.ok_or(SessionError::Ended)?;
+        let access = self.ports.entropy.token(ACCESS_PREFIX);
+        let refresh = with_refresh.then(|| self.ports.entropy.token(REFRESH_PREFIX));
+        let minted = self.mint(&session, session.scopes.clone(), access, refresh);
+        if self.apply(&session.id, minted.change(None)).await? { Ok(minted.tokens) } else { Err(SessionError::Ended) }
+    }
+
+    pub(super) async fn refresh_tokens(&self, asked: RefreshTokens) -> Result<IssuedTokens, RefreshError> {
+        // A second round happens when somebody else rotated the token between the look and the
+        // change; then the second look sees that it was rotated.
+        for _ in 0..2 {
+            let Some(record) = self.ports.store.find_refresh_token(asked.token.hash()).await? else {
+                return Err(RefreshError::Invalid);
+            };
+            let Some(session) = self.ports.store.find_session(record.session_id.clone()).await? else {
+                return Err(RefreshError::Invalid);
+            };
+            let now = self.ports.clock.now();
+            let by = (&asked.client_id, asked.scopes.as_ref());
+            match judge_refresh(&record, &session, by, now, self.lifetimes.refresh_grace) {
+                RefreshJudgement::Invalid => return Err(RefreshError::Invalid),
+                RefreshJudgement::ScopeTooWide => return Err(RefreshError::ScopeTooWide),
+                RefreshJudgement::Replayed => return self.end_replayed(&session).await,
+                RefreshJudgement::Repeat(rotation) => return self.repeat(&asked.token, &session, rotation).await,
+                RefreshJudgement::Rotate { scopes } => {
+                    if let Some(tokens) = self.rotate(&asked.token, &session, scopes).await? {
+                        return Ok(tokens);
+                    }
+                }
+            }
+        }
+        Err(RefreshError::Invalid)
+    }
+
+    /// `None` when the token was rotated by somebody else meanwhile.
+    async fn rotate(
+        &self,
+        used: &Secret,
+        session: &Session,
+        scopes: ScopeSet,
+    ) -> Result<Option<IssuedTokens>, RefreshError> {
+        let salt = self.ports.entropy.token("");
+        let access = successor(used, salt.expose(), ACCESS_PREFIX);
+        let refresh = successor(used, salt.expose(), REFRESH_PREFIX);
+        let minted = self.mint(session, scopes, access, Some(refresh));
+        let rotation = Rotation {
+            rotated_at: self.ports.clock.now(),
+            salt: salt.expose().to_owned(),
+            scopes: minted.tokens.scopes.clone(),
+            access_expires_at: minted.access.expires_at,
+        };
+        let is_applied = self.apply(&session.id, minted.change(Some((used.hash(), rotation)))).await?;
+        Ok(is_applied.then_some(minted.tokens))
+    }
+
+    /// The answer that the used token was given before, unless its successor is in use already.
+    async fn repeat(&self, used: &Secret, session: &Session, rotation: Rotation) -> Result<IssuedTokens, RefreshError> {
+        let refresh = successor(used, &rotation.salt, REFRESH_PREFIX);
+        match self.ports.store.find_refresh_token(refresh.hash()).await? {
+            None => Err(RefreshError::Invalid),
+            Some(next) if next.rotation.is_some() => self.end_replayed(session).await,
+            Some(_) => Ok(IssuedTokens {
+                access_token: successor(used, &rotation.salt, ACCESS_PREFIX),
+                expires_in: rotation.access_expires_at.since(self.ports.clock.now()),
+                refresh_token: Some(refresh),
+                scopes: rotation.scopes,
+                session_id: session.id.clone(),
+            }),
+        }
+    }
+
+    async fn end_replayed(&self, session: &Session) -> Result<IssuedTokens, RefreshError> {
+        match self.end_session(session.id.clone(), EndReason::RefreshTokenReplayed).await {
+            Ok(_) => Err(RefreshError::Replayed),
+            Err(SessionError::Store(error)) => Err(RefreshError::Store(error)),
+            Err(SessionError::Unavailable(error)) => Err(RefreshError::Unavailable(error)),
+            Err(SessionError::Ended) => Err(RefreshError::Invalid),
+        }
+    }
+
+    fn mint(&self, session: &Session, scopes: ScopeSet, access: Secret, refresh: Option<Secret>) -> Minted {
+        let now = self.ports.clock.now();
+        let Expiries { access: access_expires_at, idle } = expiries(session, now, refresh.is_some(), &self.lifetimes);
+        Minted {
+            access: AccessTokenRecord {
+                hash: access.hash(),
+                session_id: session.id.clone(),
+                scopes: scopes.clone(),
+                expires_at: access_expires_at,
+            },
+            refresh: refresh.as_ref().map(|token| RefreshTokenRecord {
+                hash: token.hash(),
+                session_id: session.id.clone(),
+                expires_at: idle,
+                rotation: None,
+            }),
+            tokens: IssuedTokens {
+                access_token: access,
+                expires_in: access_expires_at.since(now),
+                refresh_token: refresh,
+                scopes,
+                session_id: session.id.clone(),
+            },
+            idle_expires_at: idle,
+        }
+    }
+
+    /// Commits a change and then lets the workers see its access token.
+    async fn apply(&self, id: &SessionId, change: TokenChange) -> Result<bool, crate::ports::StoreError> {
+        let access = change.access.clone();
+        let is_applied = self.ports.store.change_tokens(id.clone(), change).await?;
+        if is_applied {
+            self.view.add_token(&access);
+        }
+        Ok(is_applied)
+    }
+
+    pub(super) async fn revoke_token(&self, token: Secret, client: ClientId) -> Result<Option<Session>, SessionError> {
+        let hash = token.hash();
+        let store = &self.ports.store;
+        if let Some(refresh) = store.find_refresh_token(hash).await? {
+            return match self.of_client(refresh.session_id, &client).await? {
+                Some(session) => self.end_session(session.id, EndReason::Revoked).await,
+                None => Ok(None),
+            };
+        }
+        let Some(access) = store.find_access_token(hash).await? else { return Ok(None) };
+        let Some(session) = self.of_client(access.session_id, &client).await? else { return Ok(None) };
+        self.view.remove_token(&hash);
+        store.remove_access_token(hash).await?;
+        Ok(Some(session))
+    }
+
+    async fn of_client(&self, id: SessionId, client: &ClientId) -> Result<Option<Session>, SessionError> {
+        let session = self.ports.store.find_session(id).await?;
+        Ok(session.filter(|session| session.client_id() == Some(client)))
+    }
+
+    pub(super) async fn end_session(&self, id: SessionId, reason: EndReason) -> Result<Option<Session>, SessionError> {
+        // The view goes first: should the store fail, the tokens are dead all the same.
+        self.view.remove_session(&id);
+        let ended = self.ports.store.remove_session(id).await?;
+        if let Some(session) = &ended {
+            self.record_end(session, reason).await;
+        }
+        Ok(ended)
+    }
+
+    async fn record_end(&self, session: &Session, reason: EndReason) {
+        let caller = AuditCaller {
+            caller_type: "http".to_owned(),
+            user_id: Some(session.user.id.to_string()),
+            client_id: session.client_id().cloned(),
+            session_id: Some(session.id.clone()),
+            trace_id: None,
+        };
+        let event = AuditEvent::auth("auth.session_ended", OperationStatus::Success, caller)
+            .with_details(json!({"reason": reason.as_str()}));
+        if let Err(error) = self.ports.audit_log.record(event).await {
+            // The session is over whether or not the log could take it.
+            tracing::error!(%error, session_id = %session.id, "the end of a session was not recorded");
+        }
+    }
+
+    pub(super) async fn end_user_sessions(&self, user: UserId, reason: EndReason) -> Result<usize, SessionError> {
+        let mut count = 0;
+        for session in self.ports.store.list_user_sessions(user).await? {
+            count += usize::from(self.end_session(session.id, reason).await?.is_some());
+        }
+        Ok(count)
+    }
+
+    pub(super) async fn find_session(&self, id: SessionId) -> Result<Option<Session>, SessionError> {
+        let now = self.ports.clock.now();
+        Ok(self.ports.store.find_session(id).await?.filter(|session| !session.is_expired(now)))
+    }
+
+    pub(super) async fn find_browser_session(&self, cookie: Secret) -> Result<Option<Session>, SessionError> {
+        let now = self.ports.clock.now();
+        let found = self.ports.store.find_browser_session(cookie.hash()).await?;
+        Ok(found.filter(|session| !session.is_expired(now)))
+    }
+
+    pub(super) async fn list_refresh_due(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, SessionError> {
+        Ok(self.ports.store.list_refresh_due(before, limit).await?)
+    }
+
+    pub(super) async fn store_upstream_tokens(
+        &self,
+        id: SessionId,
+        tokens: UpstreamTokens,
+    ) -> Result<bool, SessionError> {
+        Ok(self.ports.store.put_upstream_tokens(id, tokens).await?)
+    }
+
+    /// Drops what is over, one bounded step.
+    pub(super) async fn sweep(&self) {
+        let swept = match self.ports.store.sweep_sessions(self.ports.clock.now(), SWEEP_STEP).await {
+            Ok(swept) => swept,
+            Err(error) => {
+                tracing::warn!(%error, "expired sessions could not be swept");
+                return;
+            }
+        };
+        swept.access_tokens.iter().for_each(|hash| self.view.remove_token(hash));
+        for id in swept.expired_sessions {
+            if let Err(error) = self.end_session(id, EndReason::Expired).await {
+                tracing::warn!(%error, "an expired session could not be ended");
+            }
+        }
+    }
+}
+
+impl Minted {
+    fn change(&self, rotated: Option<(crate::model::secret::TokenHash, Rotation)>) -> TokenChange {
+        TokenChange {
+            rotated,
+            access: self.access.clone(),
+            refresh: self.refresh.clone(),
+            idle_expires_at: self.idle_expires_at,
+        }
+    }
+}

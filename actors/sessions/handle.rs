@@ -1,0 +1,153 @@
+//! What the rest of the house sees of sessions.
+
+use super::messages::{
+    EndSession, EndUserSessions, FindBrowserSession, FindSession, IssueTokens, ListRefreshDue, NewSession, OpenSession,
+    OpenedSession, RefreshError, RefreshTokens, RevokeToken, SessionError, StoreUpstreamTokens,
+};
+use super::view::AccessTokenView;
+use super::{SessionPorts, Sessions};
+use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
+use crate::model::ids::{ClientId, SessionId, UserId};
+use crate::model::scope::ScopeSet;
+use crate::model::secret::{Secret, TokenHash};
+use crate::model::session::{EndReason, Session};
+use crate::model::timestamp::Timestamp;
+use crate::model::token::{AccessGrant, IssuedTokens, UpstreamTokens};
+use crate::ports::StoreError;
+use crate::ports::clock::Clock;
+use crate::settings::Lifetimes;
+use actix::{Actor, Addr, ArbiterHandle, Context};
+use std::sync::Arc;
+
+const NAME: &str = "sessions";
+
+/// An access token that does not work: unknown, ended or expired. The caller is not told which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the access token is not valid or has expired")]
+pub struct InvalidToken;
+
+/// Opens, verifies and ends sessions.
+#[derive(Clone, Debug)]
+pub struct SessionsHandle {
+    address: Addr<Sessions>,
+    view: Arc<AccessTokenView>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SessionsHandle {
+    /// Loads what the store holds, then starts the actor.
+    pub(crate) async fn start(
+        arbiter: &ArbiterHandle,
+        ports: SessionPorts,
+        lifetimes: Lifetimes,
+        guard: EndGuard,
+    ) -> Result<Self, StoreError> {
+        let view = Arc::new(AccessTokenView::default());
+        let clock = Arc::clone(&ports.clock);
+        for stored in ports.store.load_sessions(clock.now()).await? {
+            view.add_session(&stored.session);
+            stored.access_tokens.iter().for_each(|token| view.add_token(token));
+        }
+        let shared = Arc::clone(&view);
+        let start = move |_: &mut Context<Sessions>| Sessions::new(ports, shared, lifetimes, guard);
+        Ok(Self { address: Sessions::start_in_arbiter(arbiter, start), view, clock })
+    }
+
+    /// What an access token stands for. Reads the published view: no mailbox, no waiting.
+    ///
+    /// # Errors
+    /// When the token does not work (any more).
+    pub fn verify_access_token(&self, token: &str) -> Result<Arc<AccessGrant>, InvalidToken> {
+        let grant = self.view.get(&TokenHash::of(token)).ok_or(InvalidToken)?;
+        if self.clock.now() >= grant.expires_at { Err(InvalidToken) } else { Ok(grant) }
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn open_session(&self, session: NewSession) -> Result<OpenedSession, SessionError> {
+        ask(NAME, &self.address, OpenSession { session }, ASK_DEADLINE).await
+    }
+
+    /// Issues the first tokens of a session.
+    ///
+    /// # Errors
+    /// [`SessionError::Ended`] when the session is over.
+    pub async fn issue_tokens(&self, session_id: SessionId, with_refresh: bool) -> Result<IssuedTokens, SessionError> {
+        ask(NAME, &self.address, IssueTokens { session_id, with_refresh }, ASK_DEADLINE).await
+    }
+
+    /// Replaces a refresh token by a new pair.
+    ///
+    /// # Errors
+    /// When the token may not be used so.
+    pub async fn refresh_tokens(
+        &self,
+        token: Secret,
+        client_id: ClientId,
+        scopes: Option<ScopeSet>,
+    ) -> Result<IssuedTokens, RefreshError> {
+        ask(NAME, &self.address, RefreshTokens { token, client_id, scopes }, ASK_DEADLINE).await
+    }
+
+    /// Ends what a token of `client_id` stands for; `None` when there is no such token.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn revoke_token(&self, token: Secret, client_id: ClientId) -> Result<Option<Session>, SessionError> {
+        ask(NAME, &self.address, RevokeToken { token, client_id }, ASK_DEADLINE).await
+    }
+
+    /// Ends a session and all its tokens; `None` when it had ended before.
+    ///
+    /// # Errors
+    /// When the store failed; the tokens do not work any more all the same.
+    pub async fn end_session(&self, session_id: SessionId, reason: EndReason) -> Result<Option<Session>, SessionError> {
+        ask(NAME, &self.address, EndSession { session_id, reason }, ASK_DEADLINE).await
+    }
+
+    /// Ends all sessions of a person; tells how many.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn end_user_sessions(&self, user_id: UserId, reason: EndReason) -> Result<usize, SessionError> {
+        ask(NAME, &self.address, EndUserSessions { user_id, reason }, ASK_DEADLINE).await
+    }
+
+    /// The session, if it is live.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn find_session(&self, session_id: SessionId) -> Result<Option<Session>, SessionError> {
+        ask(NAME, &self.address, FindSession { session_id }, ASK_DEADLINE).await
+    }
+
+    /// The live session of a browser's cookie.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn find_browser_session(&self, cookie: Secret) -> Result<Option<Session>, SessionError> {
+        ask(NAME, &self.address, FindBrowserSession { cookie }, ASK_DEADLINE).await
+    }
+
+    /// Sessions whose provider token expires before `before` and can be refreshed.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn list_refresh_due(&self, before: Timestamp, limit: usize) -> Result<Vec<SessionId>, SessionError> {
+        ask(NAME, &self.address, ListRefreshDue { before, limit }, ASK_DEADLINE).await
+    }
+
+    /// Keeps new provider tokens; false when the session has ended.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn store_upstream_tokens(
+        &self,
+        session_id: SessionId,
+        tokens: UpstreamTokens,
+    ) -> Result<bool, SessionError> {
+        ask(NAME, &self.address, StoreUpstreamTokens { session_id, tokens }, ASK_DEADLINE).await
+    }
+}

@@ -1,0 +1,106 @@
+//! Sessions and our own tokens: opened, verified, refreshed, ended.
+//!
+//! Owns every session and token, in its store, and publishes a view of the live access tokens
+//! that all workers read without asking. Rank 1: tells `audit_log`. Timers: `TickExpiry` sweeps
+//! what is over; judging compares with the time as well, so the timer only frees memory. If it
+//! dies, no token is issued or ended any more and the process ends.
+
+mod flow;
+mod handle;
+mod messages;
+mod state;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use handle::{InvalidToken, SessionsHandle};
+pub use messages::{NewSession, OpenedSession, RefreshError, SessionError};
+
+use crate::audit_log::AuditLogHandle;
+use crate::mailbox::EndGuard;
+use crate::model::session::Session;
+use crate::model::token::IssuedTokens;
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+use crate::ports::session_store::SessionStore;
+use crate::settings::Lifetimes;
+use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
+use flow::SessionKeeper;
+use messages::{
+    EndSession, EndUserSessions, FindBrowserSession, FindSession, IssueTokens, ListRefreshDue, OpenSession,
+    RefreshTokens, RevokeToken, StoreUpstreamTokens, TickExpiry,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use view::AccessTokenView;
+
+/// How often what is over is swept.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What sessions need.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionPorts {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) audit_log: AuditLogHandle,
+}
+
+/// The actor: a door in front of [`SessionKeeper`], which holds no state of its own but the
+/// store and the view, so that slow commits do not keep other messages waiting.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    keeper: Arc<SessionKeeper>,
+    _guard: EndGuard,
+}
+
+impl Sessions {
+    pub(crate) fn new(ports: SessionPorts, view: Arc<AccessTokenView>, lifetimes: Lifetimes, guard: EndGuard) -> Self {
+        Self { keeper: Arc::new(SessionKeeper { ports, view, lifetimes }), _guard: guard }
+    }
+}
+
+impl Actor for Sessions {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(1_024);
+        ctx.run_interval(EXPIRY_INTERVAL, |_, ctx| ctx.notify(TickExpiry));
+    }
+}
+
+/// Each message is answered by the keeper's method of the same name.
+macro_rules! answered_by_keeper {
+    ($($message:ty => $answer:ty, |$keeper:ident, $this:ident| $call:expr;)*) => {$(
+        impl Handler<$message> for Sessions {
+            type Result = ResponseFuture<$answer>;
+
+            fn handle(&mut self, $this: $message, _: &mut Self::Context) -> Self::Result {
+                let $keeper = Arc::clone(&self.keeper);
+                Box::pin(async move { $call.await })
+            }
+        }
+    )*};
+}
+
+answered_by_keeper! {
+    OpenSession => Result<OpenedSession, SessionError>, |keeper, message| keeper.open_session(message.session);
+    IssueTokens => Result<IssuedTokens, SessionError>, |keeper, message| keeper.issue_tokens(message.session_id, message.with_refresh);
+    RefreshTokens => Result<IssuedTokens, RefreshError>, |keeper, message| keeper.refresh_tokens(message);
+    RevokeToken => Result<Option<Session>, SessionError>, |keeper, message| keeper.revoke_token(message.token, message.client_id);
+    EndSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.end_session(message.session_id, message.reason);
+    EndUserSessions => Result<usize, SessionError>, |keeper, message| keeper.end_user_sessions(message.user_id, message.reason);
+    FindSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_session(message.session_id);
+    FindBrowserSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_browser_session(message.cookie);
+    ListRefreshDue => Result<Vec<crate::model::ids::SessionId>, SessionError>, |keeper, message| keeper.list_refresh_due(message.before, message.limit);
+    StoreUpstreamTokens => Result<bool, SessionError>, |keeper, message| keeper.store_upstream_tokens(message.session_id, message.tokens);
+}
+
+impl Handler<TickExpiry> for Sessions {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: TickExpiry, _: &mut Self::Context) -> Self::Result {
+        let keeper = Arc::clone(&self.keeper);
+        Box::pin(async move { keeper.sweep().await })
+    }
+}

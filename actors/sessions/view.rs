@@ -1,0 +1,80 @@
+//! The live access tokens, as every worker reads them.
+//!
+//! The owner writes, workers read; a lookup takes a lock of one shard for some nanoseconds and
+//! never waits for a store. What is ended is gone from here before anyone is told that it is.
+
+use crate::model::ids::SessionId;
+use crate::model::principal::Principal;
+use crate::model::resource::Resource;
+use crate::model::secret::TokenHash;
+use crate::model::session::Session;
+use crate::model::token::{AccessGrant, AccessTokenRecord};
+use dashmap::DashMap;
+use std::sync::Arc;
+
+#[derive(Debug)]
+struct LiveSession {
+    principal: Arc<Principal>,
+    resource: Resource,
+    tokens: Vec<TokenHash>,
+}
+
+/// Live sessions and their access tokens.
+#[derive(Debug, Default)]
+pub(crate) struct AccessTokenView {
+    grants: DashMap<TokenHash, Arc<AccessGrant>>,
+    sessions: DashMap<SessionId, LiveSession>,
+}
+
+impl AccessTokenView {
+    /// What the token of that hash stands for; it may have expired.
+    pub(super) fn get(&self, hash: &TokenHash) -> Option<Arc<AccessGrant>> {
+        self.grants.get(hash).map(|grant| Arc::clone(&grant))
+    }
+
+    /// Makes a session known, still without tokens.
+    pub(super) fn add_session(&self, session: &Session) {
+        let principal = Principal {
+            user: Some(session.user.clone()),
+            client_id: session.client_id().cloned(),
+            session_id: Some(session.id.clone()),
+            scopes: session.scopes.clone(),
+        };
+        let live =
+            LiveSession { principal: Arc::new(principal), resource: session.resource.clone(), tokens: Vec::new() };
+        self.sessions.insert(session.id.clone(), live);
+    }
+
+    /// Makes a token valid, unless its session has ended meanwhile. The session's entry stays
+    /// locked until the token is in, so that ending the session cannot slip in between.
+    pub(super) fn add_token(&self, token: &AccessTokenRecord) {
+        let Some(mut session) = self.sessions.get_mut(&token.session_id) else { return };
+        let principal = if session.principal.scopes == token.scopes {
+            Arc::clone(&session.principal)
+        } else {
+            Arc::new(Principal { scopes: token.scopes.clone(), ..Principal::clone(&session.principal) })
+        };
+        let grant = AccessGrant { principal, resource: session.resource.clone(), expires_at: token.expires_at };
+        self.grants.insert(token.hash, Arc::new(grant));
+        session.tokens.push(token.hash);
+    }
+
+    /// Makes one token invalid.
+    pub(super) fn remove_token(&self, hash: &TokenHash) {
+        let Some((_, grant)) = self.grants.remove(hash) else { return };
+        if let Some(id) = &grant.principal.session_id
+            && let Some(mut session) = self.sessions.get_mut(id)
+        {
+            session.tokens.retain(|held| held != hash);
+        }
+    }
+
+    /// Makes every token of a session invalid, now and for good.
+    pub(super) fn remove_session(&self, id: &SessionId) {
+        if let Some((_, session)) = self.sessions.remove(id) {
+            session.tokens.iter().for_each(|hash| {
+                self.grants.remove(hash);
+            });
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! An audit store in memory that can be told to fail.
+
+use crate::model::audit_event::{AuditFilter, AuditRecord};
+use crate::ports::audit_store::AuditStore;
+use crate::ports::{StoreError, StoreResult};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Mutex;
+
+/// Keeps records in a list.
+#[derive(Debug, Default)]
+pub struct MemoryAudit {
+    records: Arc<Mutex<Vec<Arc<AuditRecord>>>>,
+    fails_next: AtomicBool,
+}
+
+impl MemoryAudit {
+    /// The names of everything recorded, oldest first.
+    ///
+    /// # Panics
+    /// When a write is under way.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.records.try_lock().unwrap().iter().map(|record| record.operation_name.clone()).collect()
+    }
+
+    /// Everything recorded, oldest first.
+    ///
+    /// # Panics
+    /// When a write is under way.
+    #[must_use]
+    pub fn records(&self) -> Vec<Arc<AuditRecord>> {
+        self.records.try_lock().unwrap().clone()
+    }
+
+    /// Makes the next write fail.
+    pub fn fail_next(&self) {
+        self.fails_next.store(true, Ordering::SeqCst);
+    }
+}
+
+impl AuditStore for MemoryAudit {
+    fn append(&self, records: Vec<Arc<AuditRecord>>) -> StoreResult<'_, ()> {
+        Box::pin(async move {
+            if self.fails_next.swap(false, Ordering::SeqCst) {
+                return Err(StoreError { detail: "told to fail".to_owned() });
+            }
+            self.records.lock().await.extend(records);
+            Ok(())
+        })
+    }
+
+    fn last_sequence(&self) -> StoreResult<'_, u64> {
+        Box::pin(async move { Ok(self.records.lock().await.last().map_or(0, |record| record.sequence)) })
+    }
+
+    fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        Box::pin(async move {
+            let records = self.records.lock().await;
+            let newest = records.iter().rev().filter(|record| filter.accepts(record)).take(limit);
+            Ok(newest.map(|record| AuditRecord::clone(record)).collect())
+        })
+    }
+
+    fn sync(&self) -> StoreResult<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,36 @@
+//! What token refresh is asked.
+
+use crate::mailbox::Unavailable;
+use crate::model::ids::SessionId;
+use crate::model::secret::Secret;
+use actix::Message;
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefreshError {
+    /// The session is over, or the provider ended its grant and so the session with it.
+    #[error("the session has ended; log in again")]
+    SessionEnded,
+    /// The provider could not be reached or failed; the session lives, try again.
+    #[error("the identity provider is not available right now; try again")]
+    ProviderUnavailable,
+    /// The store failed.
+    #[error("the session store is not available right now; try again")]
+    StoreUnavailable,
+    /// Token refresh did not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The provider's access token of a session, refreshed first when it is used up; `None` for a
+/// session without one. Sent by `tool_calls`.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Option<Secret>, TokenRefreshError>")]
+pub(crate) struct GetFreshToken {
+    pub(crate) session_id: SessionId,
+}
+
+/// Looks for tokens that expire soon.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct TickRefresh;

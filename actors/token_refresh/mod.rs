@@ -1,0 +1,94 @@
+//! Token refresh: keeps the providers' tokens fresh.
+//!
+//! Owns the refreshes under way: one per session, however many calls wait for it. Rank 2: asks
+//! `sessions` and the identity provider, tells `audit_log`. Timers: `TickRefresh` looks for
+//! tokens that expire soon. If it dies, calls that need a provider's token fail and the
+//! process ends; what was refreshed is in the store.
+
+mod flow;
+mod handle;
+mod messages;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use handle::TokenRefreshHandle;
+pub use messages::TokenRefreshError;
+
+use crate::mailbox::EndGuard;
+use crate::model::ids::SessionId;
+use crate::model::secret::Secret;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+use flow::{AHEAD, Refresher, SKEW};
+use messages::{GetFreshToken, TickRefresh};
+use state::{Flights, Joined, Outcome};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often tokens that expire soon are looked for.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+/// The most refreshes that the timer starts at once.
+const REFRESHES_MAX: usize = 8;
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct TokenRefresh {
+    refresher: Arc<Refresher>,
+    flights: Flights,
+    _guard: EndGuard,
+}
+
+impl TokenRefresh {
+    pub(crate) fn new(refresher: Refresher, guard: EndGuard) -> Self {
+        Self { refresher: Arc::new(refresher), flights: Flights::default(), _guard: guard }
+    }
+
+    /// Joins the session's flight, or starts one.
+    fn fly(
+        &mut self,
+        id: &SessionId,
+        margin: Duration,
+        ctx: &mut Context<Self>,
+    ) -> tokio::sync::oneshot::Receiver<Outcome> {
+        let (joined, landed) = self.flights.join(id);
+        if joined == Joined::First {
+            let (refresher, session_id) = (Arc::clone(&self.refresher), id.clone());
+            let flight = async move { (refresher.fresh_token(&session_id, margin).await, session_id) };
+            ctx.spawn(flight.into_actor(self).map(|(outcome, id), actor, _| actor.flights.land(&id, &outcome)));
+        }
+        landed
+    }
+}
+
+impl Actor for TokenRefresh {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(1_024);
+        ctx.run_interval(REFRESH_INTERVAL, |_, ctx| ctx.notify(TickRefresh));
+    }
+}
+
+impl Handler<GetFreshToken> for TokenRefresh {
+    type Result = ResponseFuture<Result<Option<Secret>, TokenRefreshError>>;
+
+    fn handle(&mut self, message: GetFreshToken, ctx: &mut Self::Context) -> Self::Result {
+        let landed = self.fly(&message.session_id, SKEW, ctx);
+        Box::pin(async move { landed.await.unwrap_or(Err(TokenRefreshError::SessionEnded)) })
+    }
+}
+
+impl Handler<TickRefresh> for TokenRefresh {
+    type Result = ();
+
+    fn handle(&mut self, _: TickRefresh, ctx: &mut Self::Context) {
+        let refresher = Arc::clone(&self.refresher);
+        let due = async move { refresher.list_due(REFRESHES_MAX).await };
+        ctx.spawn(due.into_actor(self).map(|due, actor, ctx| {
+            for id in due {
+                // Nobody waits for these; what goes wrong is recorded by the flight itself.
+                let _landed = actor.fly(&id, AHEAD, ctx);
+            }
+        }));
+    }
+}

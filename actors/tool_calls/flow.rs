@@ -1,0 +1,182 @@
+//! A call, from its arguments to its audited result.
+
+use super::catalog::{CatalogEntry, ToolCatalog};
+use super::messages::{CallTool, CallToolError, ToolResult};
+use crate::audit_log::AuditLogHandle;
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus, OperationType, PolicyDecision};
+use crate::model::policy::{Denial, Verdict};
+use crate::model::principal::Principal;
+use crate::model::secret::Secret;
+use crate::policy::{PolicyError, PolicyHandle};
+use crate::ports::clock::Clock;
+use crate::ports::sql_engine::{SqlCaller, SqlEngine, SqlQuery};
+use crate::token_refresh::TokenRefreshHandle;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What a call needs.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolCaller {
+    pub(crate) catalog: Arc<ToolCatalog>,
+    pub(crate) policy: PolicyHandle,
+    pub(crate) token_refresh: TokenRefreshHandle,
+    pub(crate) audit_log: AuditLogHandle,
+    pub(crate) sql_engine: Arc<dyn SqlEngine>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) query_deadline: Duration,
+    pub(crate) query_rows_max: usize,
+}
+
+/// What the audit log is told of the rules.
+#[derive(Debug, Default)]
+struct PolicyTrail {
+    evaluated: Vec<String>,
+    decision: Option<PolicyDecision>,
+    reason: Option<String>,
+}
+
+impl ToolCaller {
+    /// Makes the call and records it, whatever comes of it. A result that could not be recorded
+    /// is not given out.
+    pub(super) async fn call_tool(
+        &self,
+        call: CallTool,
+        caller_gone: oneshot::Receiver<()>,
+    ) -> Result<ToolResult, CallToolError> {
+        let started = self.clock.now();
+        let Some(entry) = self.catalog.get(&call.name).cloned() else {
+            return Err(CallToolError::UnknownTool(call.name));
+        };
+        let caller = audit_caller(&call);
+        let input = entry.parameters.redacted(call.arguments.clone());
+        let mut trail = PolicyTrail::default();
+        let outcome = tokio::select! {
+            outcome = self.run(&entry, &call.principal, call.arguments, &mut trail) => outcome,
+            _ = caller_gone => Err(CallToolError::Cancelled),
+        };
+        let event = AuditEvent {
+            operation_type: OperationType::Tool,
+            operation_name: call.name,
+            status: if outcome.is_ok() { OperationStatus::Success } else { OperationStatus::Error },
+            caller,
+            duration: self.clock.now().since(started),
+            input: Some(input),
+            output: outcome.as_ref().ok().map(|value| entry.result.redacted(value)),
+            error: outcome.as_ref().err().map(ToString::to_string),
+            policies_evaluated: trail.evaluated,
+            policy_decision: trail.decision,
+            policy_reason: trail.reason,
+        };
+        self.audit_log.record(event).await?;
+        outcome.map(|value| ToolResult { value, entry })
+    }
+
+    async fn run(
+        &self,
+        entry: &CatalogEntry,
+        principal: &Arc<Principal>,
+        arguments: Map<String, Value>,
+        trail: &mut PolicyTrail,
+    ) -> Result<Value, CallToolError> {
+        let arguments =
+            entry.parameters.convert(arguments).map_err(|error| CallToolError::InvalidArguments(error.to_string()))?;
+        self.judge_input(entry, principal, arguments.json, trail).await?;
+        let query = SqlQuery {
+            sql: Arc::clone(&entry.definition.sql),
+            arguments: arguments.sql,
+            caller: Arc::new(self.sql_caller(entry, principal).await?),
+            deadline: self.query_deadline,
+            row_limit: self.query_rows_max,
+        };
+        let rows = self.sql_engine.query(query).await.map_err(CallToolError::Sql)?;
+        let value = entry.result.shape(rows).map_err(CallToolError::WrongResult)?;
+        entry.result.check(&value).map_err(CallToolError::WrongResult)?;
+        self.judge_output(entry, principal, value, trail).await
+    }
+
+    async fn judge_input(
+        &self,
+        entry: &CatalogEntry,
+        principal: &Arc<Principal>,
+        arguments: Map<String, Value>,
+        trail: &mut PolicyTrail,
+    ) -> Result<(), CallToolError> {
+        if entry.definition.policies.input.is_empty() {
+            return Ok(());
+        }
+        let judged =
+            self.policy.decide_input(Arc::clone(&entry.name), Arc::clone(principal), Arc::new(arguments)).await;
+        trail.note(judged.map_err(no_verdict)?).map_err(CallToolError::Denied)
+    }
+
+    async fn judge_output(
+        &self,
+        entry: &CatalogEntry,
+        principal: &Arc<Principal>,
+        value: Value,
+        trail: &mut PolicyTrail,
+    ) -> Result<Value, CallToolError> {
+        if entry.definition.policies.output.is_empty() {
+            return Ok(value);
+        }
+        let judged = self.policy.decide_output(Arc::clone(&entry.name), Arc::clone(principal), value).await;
+        let judged = judged.map_err(no_verdict)?;
+        trail.note(judged.verdict).map_err(CallToolError::Withheld)?;
+        Ok(judged.response)
+    }
+
+    /// Who the SQL sees. The provider's token is fetched only for SQL that asks for it.
+    async fn sql_caller(&self, entry: &CatalogEntry, principal: &Principal) -> Result<SqlCaller, CallToolError> {
+        let Some(user) = &principal.user else { return Ok(SqlCaller::default()) };
+        let external_token = match &principal.session_id {
+            Some(session) if entry.definition.needs_external_token => {
+                let token = self.token_refresh.fresh_token(session.clone()).await;
+                token.map_err(CallToolError::ExternalToken)?.unwrap_or_default()
+            }
+            _ => Secret::default(),
+        };
+        Ok(SqlCaller {
+            username: user.username.clone(),
+            email: user.email.clone().unwrap_or_default(),
+            provider: user.provider.clone(),
+            external_token,
+        })
+    }
+}
+
+impl PolicyTrail {
+    /// Takes a verdict into the record; the error is the reason for the caller.
+    fn note(&mut self, verdict: Verdict) -> Result<(), String> {
+        self.evaluated.extend(verdict.evaluated);
+        if let Some(Denial { reason, detail }) = verdict.denial {
+            self.decision = Some(PolicyDecision::Deny);
+            self.reason = Some(detail.unwrap_or_else(|| reason.clone()));
+            return Err(reason);
+        }
+        if verdict.modified_by.is_some() {
+            self.decision = Some(PolicyDecision::Warn);
+            self.reason = Some("the response was changed by a policy".to_owned());
+        } else if self.decision.is_none() {
+            self.decision = Some(PolicyDecision::Allow);
+        }
+        Ok(())
+    }
+}
+
+fn no_verdict(error: PolicyError) -> CallToolError {
+    match error {
+        PolicyError::Unavailable(unavailable) => CallToolError::Unavailable(unavailable),
+    }
+}
+
+fn audit_caller(call: &CallTool) -> AuditCaller {
+    AuditCaller {
+        caller_type: call.caller_type.to_owned(),
+        user_id: call.principal.user.as_ref().map(|user| user.id.to_string()),
+        client_id: call.principal.client_id.clone(),
+        session_id: call.principal.session_id.clone(),
+        trace_id: call.trace_id.clone(),
+    }
+}
