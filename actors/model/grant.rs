@@ -19,8 +19,6 @@ pub struct AuthorizationRequest {
     pub client_id: ClientId,
     /// Where the answer goes: verified against the registration.
     pub redirect_uri: RedirectUri,
-    /// Whether the client named it; then it must name it again at the token endpoint.
-    pub redirect_uri_was_sent: bool,
     /// The client's own state, returned byte for byte.
     pub state: Option<String>,
     /// The PKCE challenge.

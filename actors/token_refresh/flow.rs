@@ -145,6 +145,7 @@ impl Refresher {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unavailable(error: SessionError) -> TokenRefreshError {
     match error {
         SessionError::Ended => TokenRefreshError::SessionEnded,

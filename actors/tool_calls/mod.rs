@@ -20,7 +20,7 @@ pub use messages::{CallTool, CallToolError, ToolResult};
 
 use crate::mailbox::EndGuard;
 use actix::{Actor, Context, Handler, ResponseFuture};
-use flow::ToolCaller;
+pub(crate) use flow::ToolCaller;
 use messages::RunCall;
 use std::sync::Arc;
 

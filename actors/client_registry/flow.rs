@@ -1,0 +1,138 @@
+//! What the registry does with its store, step by step.
+
+use super::messages::{AuthenticationError, RegisteredClient, RegistrationError};
+use super::state::{proves, register};
+use crate::audit_log::AuditLogHandle;
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
+use crate::model::client::{Client, ClientCredentials, ClientMetadata};
+use crate::model::ids::ClientId;
+use crate::model::scope::ScopeSet;
+use crate::ports::StoreError;
+use crate::ports::client_store::ClientStore;
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+use crate::settings::Settings;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A registration that nobody logged in through is dropped after this time.
+const UNUSED_CLIENT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The most clients that one sweep drops.
+const SWEEP_STEP: usize = 1_000;
+
+/// Keeps clients.
+#[derive(Debug)]
+pub(crate) struct Registrar {
+    store: Arc<dyn ClientStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    audit_log: AuditLogHandle,
+    configured: HashMap<ClientId, Client>,
+    catalogue: ScopeSet,
+    default_scope: ScopeSet,
+    is_open: bool,
+    clients_max: u64,
+}
+
+impl Registrar {
+    pub(crate) fn new(
+        store: Arc<dyn ClientStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        audit_log: AuditLogHandle,
+        settings: &Settings,
+    ) -> Self {
+        let clients = settings.configured_clients.iter();
+        let default_scope: ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
+        Self {
+            store,
+            clock,
+            entropy,
+            audit_log,
+            configured: clients.map(|client| (client.id.clone(), client.clone())).collect(),
+            catalogue: settings.scope_catalogue(),
+            default_scope: default_scope.union(&settings.required_scopes),
+            is_open: settings.is_registration_open,
+            clients_max: settings.registered_clients_max,
+        }
+    }
+
+    pub(super) async fn register_client(
+        &self,
+        metadata: ClientMetadata,
+        trace_id: Option<String>,
+    ) -> Result<RegisteredClient, RegistrationError> {
+        if !self.is_open {
+            return Err(RegistrationError::Closed);
+        }
+        if self.store.count_clients().await? >= self.clients_max {
+            tracing::warn!(clients_max = self.clients_max, "a client was refused: too many are registered");
+            return Err(RegistrationError::Full);
+        }
+        let (id, secret) = (ClientId::new(self.entropy.uuid()), self.entropy.token("mxcp_cs_"));
+        let scopes = (&self.catalogue, &self.default_scope);
+        let registered = register(metadata, id, secret, scopes, self.clock.now())?;
+        self.store.insert_client(registered.client.clone()).await?;
+        self.record_registration(&registered.client, trace_id).await?;
+        Ok(registered)
+    }
+
+    async fn record_registration(&self, client: &Client, trace_id: Option<String>) -> Result<(), RegistrationError> {
+        let caller = AuditCaller {
+            caller_type: "http".to_owned(),
+            client_id: Some(client.id.clone()),
+            trace_id,
+            ..AuditCaller::default()
+        };
+        let details = json!({"client_name": client.name, "redirect_uris": client.redirect_uris, "scope": client.scope.to_string()});
+        let event = AuditEvent::auth("auth.client_registered", OperationStatus::Success, caller).with_details(details);
+        self.audit_log.record(event).await?;
+        Ok(())
+    }
+
+    pub(super) async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        match self.configured.get(id) {
+            Some(client) => Ok(Some(client.clone())),
+            None => self.store.find_client(id.clone()).await,
+        }
+    }
+
+    pub(super) async fn authenticate_client(
+        &self,
+        credentials: ClientCredentials,
+    ) -> Result<Client, AuthenticationError> {
+        let client = self.find_client(&credentials.client_id).await?;
+        client.filter(|client| proves(client, &credentials)).ok_or(AuthenticationError::Failed)
+    }
+
+    pub(super) async fn mark_client_used(&self, id: ClientId) -> Result<(), StoreError> {
+        if self.configured.contains_key(&id) {
+            return Ok(());
+        }
+        self.store.mark_client_used(id).await
+    }
+
+    pub(super) async fn sweep(&self) {
+        let now = self.clock.now();
+        let before = crate::model::timestamp::Timestamp::from_micros(
+            now.as_micros().saturating_sub(i64::try_from(UNUSED_CLIENT_MAX.as_micros()).unwrap_or(i64::MAX)),
+        );
+        let swept = match self.store.remove_unused_clients(before, SWEEP_STEP).await {
+            Ok(swept) => swept,
+            Err(error) => {
+                tracing::warn!(%error, "unused clients could not be dropped");
+                return;
+            }
+        };
+        for client_id in swept {
+            let caller =
+                AuditCaller { caller_type: "http".to_owned(), client_id: Some(client_id), ..AuditCaller::default() };
+            let event = AuditEvent::auth("auth.client_expired", OperationStatus::Success, caller);
+            if let Err(error) = self.audit_log.record(event).await {
+                tracing::error!(%error, "the end of a client was not recorded");
+            }
+        }
+    }
+}

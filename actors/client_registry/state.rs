@@ -1,0 +1,67 @@
+//! The rules of registering and proving.
+
+use super::messages::{RegisteredClient, RegistrationError};
+use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientOrigin, GrantType};
+use crate::model::ids::ClientId;
+use crate::model::scope::ScopeSet;
+use crate::model::secret::Secret;
+use crate::model::timestamp::Timestamp;
+
+/// The longest name that a person is shown.
+const NAME_CHARS_MAX: usize = 80;
+
+/// A client from its metadata. It gets no scope that does not exist, and every scope of
+/// `default_scope` when it asks for none that does.
+pub(super) fn register(
+    metadata: ClientMetadata,
+    id: ClientId,
+    secret: Secret,
+    (catalogue, default_scope): (&ScopeSet, &ScopeSet),
+    now: Timestamp,
+) -> Result<RegisteredClient, RegistrationError> {
+    if metadata.redirect_uris.is_empty() {
+        return Err(RegistrationError::InvalidMetadata("redirect_uris must hold at least one URI".to_owned()));
+    }
+    if !metadata.grant_types.contains(&GrantType::AuthorizationCode) {
+        let text = "grant_types must include authorization_code; nothing else gives a first token";
+        return Err(RegistrationError::InvalidMetadata(text.to_owned()));
+    }
+    let asked = metadata.scope.map(|scope| scope.narrow(catalogue)).filter(|scope| !scope.is_empty());
+    let is_public = metadata.auth_method == AuthMethod::None;
+    let client = Client {
+        name: metadata.name.as_deref().and_then(display_name).unwrap_or_else(|| "Unnamed application".to_owned()),
+        id,
+        secret_hash: (!is_public).then(|| secret.hash()),
+        auth_method: metadata.auth_method,
+        redirect_uris: metadata.redirect_uris,
+        grant_types: metadata.grant_types,
+        scope: asked.unwrap_or_else(|| default_scope.clone()),
+        issued_at: now,
+        origin: ClientOrigin::Registered,
+    };
+    Ok(RegisteredClient { client, secret: (!is_public).then_some(secret) })
+}
+
+/// A name that cannot pass for something else: no control or direction characters, not too
+/// long. `None` when nothing is left.
+fn display_name(name: &str) -> Option<String> {
+    let is_shown = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
+    };
+    let name: String = name.chars().filter(is_shown).take(NAME_CHARS_MAX).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Whether what was shown proves that the caller is `client`.
+///
+/// A secret may come either way, in the header or in the form, since client libraries choose
+/// for themselves; a client with a secret must show it, and one without must not.
+pub(super) fn proves(client: &Client, credentials: &ClientCredentials) -> bool {
+    match (&client.secret_hash, &credentials.secret) {
+        (None, None) => credentials.method == AuthMethod::None,
+        (Some(hash), Some(secret)) => hash.matches(&secret.hash()),
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
