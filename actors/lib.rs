@@ -19,6 +19,7 @@ pub mod authorization_codes;
 pub mod client_registry;
 pub mod handles;
 mod mailbox;
+pub mod mcp_sessions;
 pub mod model;
 pub mod policy;
 pub mod ports;

@@ -1,0 +1,107 @@
+//! Answers that are the same for every caller, rendered once.
+
+use super::revision::{Era, SUPPORTED, negotiate};
+use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
+use rmcp::model::{
+    CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ListToolsResult, MetaObject,
+    ProtocolVersion, ServerCapabilities, Tool, ToolAnnotations, ToolsCapability,
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// How long a client may keep a list. Tools change only with a restart, which a client does not
+/// see in this revision, so it should look again before long.
+const TTL_MS: u64 = 60_000;
+
+/// The rendered answers.
+#[derive(Debug)]
+pub(super) struct Documents {
+    discovery: Box<str>,
+    modern_tools: Box<str>,
+    legacy_tools: Box<str>,
+    /// One for each revision with a handshake.
+    initialized: Vec<(&'static str, Box<str>)>,
+    server_meta: MetaObject,
+}
+
+impl Documents {
+    pub(super) fn new(catalog: &ToolCatalog, instructions: Option<String>) -> Result<Self, serde_json::Error> {
+        let mut capabilities = ServerCapabilities::default();
+        capabilities.tools = Some(ToolsCapability::default());
+        let mut server = InitializeResult::new(capabilities);
+        server.server_info = Implementation::new("mxcp", env!("CARGO_PKG_VERSION")).with_title("MXCP");
+        server.instructions = instructions;
+
+        let versions = serde_json::from_value::<Vec<ProtocolVersion>>(Value::from(SUPPORTED.to_vec()))?;
+        let mut discovery = DiscoverResult::from_server_info(versions, server.clone());
+        (discovery.ttl_ms, discovery.cache_scope) = (TTL_MS, CacheScope::Private);
+        let server_meta = discovery.meta.clone().unwrap_or_default();
+
+        let mut tools = ListToolsResult::with_all_items(catalog.iter().map(|entry| describe(entry)).collect());
+        tools.result_type = None;
+        let legacy_tools = serde_json::to_string(&tools)?.into();
+        // Private, because what is listed may come to depend on who asks.
+        tools = ListToolsResult::with_all_items(tools.tools).with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Private);
+        tools.meta = Some(server_meta.clone());
+
+        Ok(Self {
+            discovery: serde_json::to_string(&discovery)?.into(),
+            modern_tools: serde_json::to_string(&tools)?.into(),
+            legacy_tools,
+            initialized: render_initialized(&server)?,
+            server_meta,
+        })
+    }
+
+    /// The result of `server/discover`.
+    pub(super) fn discovery(&self) -> &str {
+        &self.discovery
+    }
+
+    /// The result of `tools/list`.
+    pub(super) fn tools(&self, era: Era) -> &str {
+        match era {
+            Era::Modern => &self.modern_tools,
+            Era::Legacy => &self.legacy_tools,
+        }
+    }
+
+    /// The revision that an `initialize` which asks for `requested` agrees on, and its result.
+    pub(super) fn initialized(&self, requested: &str) -> (&'static str, &str) {
+        let agreed = negotiate(requested);
+        let result = self.initialized.iter().find(|(revision, _)| *revision == agreed);
+        (agreed, result.map_or("{}", |(_, result)| result))
+    }
+
+    /// What every modern result says of its server.
+    pub(super) fn server_meta(&self) -> &MetaObject {
+        &self.server_meta
+    }
+}
+
+fn render_initialized(server: &InitializeResult) -> Result<Vec<(&'static str, Box<str>)>, serde_json::Error> {
+    let render = |revision| {
+        let mut result = server.clone();
+        result.protocol_version = serde_json::from_value(Value::from(revision))?;
+        Ok((revision, serde_json::to_string(&result)?.into()))
+    };
+    SUPPORTED.into_iter().filter(|revision| negotiate(revision) == *revision).map(render).collect()
+}
+
+fn describe(entry: &CatalogEntry) -> Tool {
+    let definition = &entry.definition;
+    let schema = |schema: &Value| Arc::new(schema.as_object().cloned().unwrap_or_else(JsonObject::new));
+    let description = definition.description.clone().unwrap_or_default();
+    let mut tool = Tool::new(definition.name.clone(), description, schema(&entry.input_schema));
+    tool.output_schema = entry.output_schema.as_ref().map(schema);
+    let hints = &definition.annotations;
+    let annotations = ToolAnnotations::from_raw(
+        hints.title.clone(),
+        hints.read_only,
+        hints.destructive,
+        hints.idempotent,
+        hints.open_world,
+    );
+    tool.annotations = (annotations != ToolAnnotations::default()).then_some(annotations);
+    tool
+}

@@ -1,0 +1,136 @@
+//! What can be wrong with a message, and the only place that chooses a JSON-RPC code or an HTTP
+//! status for it.
+//!
+//! A tool that fails is not a fault of the protocol: that is a result with `isError`, so that
+//! the model reads why (MCP 2025-11-25, tools, error handling).
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use super::revision::{Era, SUPPORTED};
+use actix_web::http::StatusCode;
+use mxcp_actors::mcp_sessions::McpSessionsError;
+use mxcp_actors::tool_calls::CallToolError;
+use rmcp::model::{ErrorCode, ErrorData};
+use serde_json::json;
+
+/// Why a message gets an error instead of a result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the body is not JSON")]
+    NotJson,
+    #[error("{0}")]
+    NotAMessage(&'static str),
+    #[error("the body is larger than {0} bytes")]
+    BodyTooLarge(usize),
+    #[error("the body could not be read")]
+    BodyIncomplete,
+    #[error("the header Content-Type must be application/json")]
+    UnsupportedMediaType,
+    #[error("the header Accept must allow application/json or text/event-stream")]
+    NotAcceptable,
+    #[error("the stream needs the header Accept: text/event-stream")]
+    StreamNotAccepted,
+    #[error("header mismatch: {0}")]
+    HeaderMismatch(String),
+    #[error("unsupported protocol version: {0}")]
+    UnsupportedVersion(String),
+    #[error("{0}")]
+    MalformedParams(String),
+    #[error("{0}")]
+    InvalidParams(String),
+    #[error("unknown method: {0}")]
+    UnknownMethod(String),
+    #[error("Unknown tool: {0}")]
+    UnknownTool(String),
+    #[error("the header Mcp-Session-Id is missing; send initialize first")]
+    MissingSession,
+    #[error("there is no such session; send initialize again")]
+    UnknownSession,
+    #[error("the request was cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl Fault {
+    /// The status and the JSON-RPC error of this fault.
+    ///
+    /// The modern era answers an unknown method with 404; before it, errors of the protocol
+    /// travelled with 200. What fails inside stays 200 in both, because clients in the wild take
+    /// any other status for a broken transport and leave their caller waiting.
+    pub(super) fn render(&self, era: Era) -> (StatusCode, ErrorData) {
+        let (status, code) = match self {
+            Self::NotJson => (StatusCode::BAD_REQUEST, ErrorCode::PARSE_ERROR),
+            Self::NotAMessage(_) | Self::BodyIncomplete | Self::MissingSession => {
+                (StatusCode::BAD_REQUEST, ErrorCode::INVALID_REQUEST)
+            }
+            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::INVALID_REQUEST),
+            Self::NotAcceptable | Self::StreamNotAccepted => (StatusCode::NOT_ACCEPTABLE, ErrorCode::INVALID_REQUEST),
+            Self::HeaderMismatch(_) => (StatusCode::BAD_REQUEST, ErrorCode::HEADER_MISMATCH),
+            Self::UnsupportedVersion(_) => (StatusCode::BAD_REQUEST, ErrorCode::UNSUPPORTED_PROTOCOL_VERSION),
+            Self::MalformedParams(_) => (StatusCode::BAD_REQUEST, ErrorCode::INVALID_PARAMS),
+            Self::InvalidParams(_) | Self::UnknownTool(_) => (StatusCode::OK, ErrorCode::INVALID_PARAMS),
+            Self::UnknownMethod(_) => {
+                let status = if era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
+                (status, ErrorCode::METHOD_NOT_FOUND)
+            }
+            Self::UnknownSession => (StatusCode::NOT_FOUND, ErrorCode::INVALID_REQUEST),
+            Self::Cancelled | Self::Unavailable(_) => (StatusCode::OK, ErrorCode::INTERNAL_ERROR),
+        };
+        let data = match self {
+            Self::UnsupportedVersion(requested) => Some(json!({"supported": SUPPORTED, "requested": requested})),
+            Self::NotJson
+            | Self::NotAMessage(_)
+            | Self::BodyTooLarge(_)
+            | Self::BodyIncomplete
+            | Self::UnsupportedMediaType
+            | Self::NotAcceptable
+            | Self::StreamNotAccepted
+            | Self::HeaderMismatch(_)
+            | Self::MalformedParams(_)
+            | Self::InvalidParams(_)
+            | Self::UnknownMethod(_)
+            | Self::UnknownTool(_)
+            | Self::MissingSession
+            | Self::UnknownSession
+            | Self::Cancelled
+            | Self::Unavailable(_) => None,
+        };
+        (status, ErrorData::new(code, self.to_string(), data))
+    }
+}
+
+/// How a call that brought no value is told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// As an error of the protocol.
+    Protocol(Fault),
+    /// As a result that says so, for the model to read.
+    Result(String),
+}
+
+impl From<CallToolError> for Failure {
+    fn from(error: CallToolError) -> Self {
+        match error {
+            CallToolError::UnknownTool(name) => Self::Protocol(Fault::UnknownTool(name)),
+            CallToolError::Cancelled => Self::Protocol(Fault::Cancelled),
+            CallToolError::Unavailable(_) | CallToolError::NotRecorded(_) => {
+                Self::Protocol(Fault::Unavailable(format!("{error}; try again")))
+            }
+            CallToolError::InvalidArguments(_)
+            | CallToolError::Denied(_)
+            | CallToolError::Withheld(_)
+            | CallToolError::Sql(_)
+            | CallToolError::WrongResult(_)
+            | CallToolError::ExternalToken(_) => Self::Result(error.to_string()),
+        }
+    }
+}
+
+impl From<McpSessionsError> for Fault {
+    fn from(error: McpSessionsError) -> Self {
+        match error {
+            McpSessionsError::Unavailable(_) => Self::Unavailable(format!("{error}; try again")),
+        }
+    }
+}
