@@ -1,0 +1,21 @@
+//! Everything that is written in YAML: the site file, the user configuration, the tool files.
+//!
+//! Owns the file formats and turns them into plain settings, with every fault of every file
+//! reported at once. Must not start anything, open a database or a socket, or read the
+//! environment other than through the lookup that it is given. Once [`load`] has returned, no
+//! other part of the daemon knows YAML.
+
+mod endpoint_file;
+mod error;
+mod http_settings;
+mod load;
+mod settings;
+
+pub use endpoint_file::{EndpointFile, EndpointKind};
+pub use error::{ConfigError, ConfigErrors};
+pub use http_settings::{HttpSettings, Scheme};
+pub use load::{EndpointFaults, LoadOptions, load};
+pub use settings::{
+    AuditSettings, AuthConfiguration, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings, Lifetimes,
+    LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, ProjectPaths, ProviderSettings,
+};
