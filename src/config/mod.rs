@@ -5,11 +5,24 @@
 //! environment other than through the lookup that it is given. Once [`load`] has returned, no
 //! other part of the daemon knows YAML.
 
+mod auth;
+mod clients;
 mod endpoint_file;
+mod endpoints;
 mod error;
+mod files;
 mod http_settings;
 mod load;
+mod local_users;
+mod providers;
+mod reader;
+mod references;
 mod settings;
+mod site;
+mod suggestion;
+mod transport;
+mod tree;
+mod user;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
