@@ -81,11 +81,10 @@ fn read_lifetimes(table: &mut Table<'_, '_>) -> Lifetimes {
 
 fn refuse_persistence(table: &mut Table<'_, '_>) {
     let Some(persistence) = table.get("persistence") else { return };
-    persistence.table(|table| {
+    persistence.visit(|table| {
         table.get("type").and_then(|field| field.choice(&[("sqlite", ())]));
         table.get("path").and_then(|field| field.nonempty_text());
         table.get("auth_encryption_key").and_then(|field| field.nonempty_text());
-        Some(())
     });
     persistence.not_supported("remove it; sign-ins and registered clients are kept in memory until the next restart");
 }

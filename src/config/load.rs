@@ -67,11 +67,11 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         findings.errors.push(ConfigError::general(message));
     }
     let loaded = endpoints::load(&root, &site.paths);
+    let faults = loaded.faults();
     findings.warnings.extend(loaded.warnings);
-    let faults = loaded.files.iter().filter_map(|file| file.errors.as_ref()).flat_map(|errors| errors.errors.clone());
     match options.endpoint_faults {
         EndpointFaults::Refuse => findings.errors.extend(faults),
-        EndpointFaults::Skip => findings.warnings.extend(faults.map(|fault| fault.to_string())),
+        EndpointFaults::Skip => findings.warnings.extend(faults.iter().map(ToString::to_string)),
     }
     let environment = Overrides::read(options, env, &mut findings);
     warn_of_open_doors(&user, &mut findings.warnings);

@@ -8,20 +8,26 @@
 mod auth;
 mod clients;
 mod endpoint_file;
+mod endpoint_tests;
 mod endpoints;
 mod error;
 mod files;
 mod http_settings;
 mod load;
 mod local_users;
+mod policy_rules;
 mod providers;
 mod reader;
 mod references;
 mod settings;
 mod site;
+mod sql_text;
 mod suggestion;
+mod tool_file;
 mod transport;
 mod tree;
+mod type_check;
+mod type_definition;
 mod user;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};

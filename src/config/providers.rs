@@ -196,24 +196,22 @@ fn refuse_claim_mappings(table: &mut Table<'_, '_>) {
 
 /// Checks the block of a provider that is known but cannot be chosen yet.
 fn check_app(field: &Field<'_>, is_scope_required: bool) {
-    field.table(|table| {
+    field.visit(|table| {
         read_app(table);
         table.require("auth_url").and_then(|field| field.secure_url());
         table.require("token_url").and_then(|field| field.secure_url());
         let scope = if is_scope_required { table.require("scope") } else { table.get("scope") };
         scope.and_then(|field| read_scope(&field));
         refuse_claim_mappings(table);
-        Some(())
     });
 }
 
 fn check_keycloak(field: &Field<'_>) {
-    field.table(|table| {
+    field.visit(|table| {
         read_app(table);
         table.require("realm").and_then(|field| field.nonempty_text());
         table.require("server_url").and_then(|field| field.secure_url());
         table.get("scope").and_then(|field| read_scope(&field));
         refuse_claim_mappings(table);
-        Some(())
     });
 }

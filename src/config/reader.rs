@@ -70,11 +70,6 @@ impl<'a> Field<'a> {
         Self { is_active: false, ..self }
     }
 
-    /// The line to report.
-    pub(super) const fn line(&self) -> u32 {
-        self.line
-    }
-
     /// Notes that the content is wrong.
     pub(super) fn fault(&self, message: impl Into<String>) {
         if self.is_active {
@@ -109,11 +104,6 @@ impl<'a> Field<'a> {
             NodeValue::Table(entries) => entries.is_empty(),
             _ => false,
         }
-    }
-
-    /// Whether the value is a table.
-    pub(super) const fn is_table(&self) -> bool {
-        matches!(self.node.value, NodeValue::Table(_))
     }
 
     /// Whether the value is a list.
@@ -256,6 +246,14 @@ impl<'a> Field<'a> {
         Some(items.iter().enumerate().filter_map(|(index, item)| read(self.item(index, item))).collect())
     }
 
+    /// Looks at every item of a list, for the sake of its faults.
+    pub(super) fn each(&self, mut look: impl FnMut(Field<'a>)) {
+        self.list(|item| {
+            look(item);
+            Some(())
+        });
+    }
+
     /// A list of texts.
     pub(super) fn texts(&self) -> Option<Vec<String>> {
         self.list(|item| item.text())
@@ -278,6 +276,14 @@ impl<'a> Field<'a> {
         let value = read(&mut table);
         table.refuse_unknown_keys();
         value
+    }
+
+    /// Looks at a table of keys that are known, for the sake of its faults.
+    pub(super) fn visit(&self, look: impl FnOnce(&mut Table<'_, 'a>)) {
+        self.table(|table| {
+            look(table);
+            Some(())
+        });
     }
 
     /// A table of keys that the user chooses.
@@ -389,10 +395,7 @@ mod tests {
         let env = |name: &str| (name == "PORT").then(|| "8001".to_owned());
         let references = References { env: &env, root: Path::new("/") };
         let source = Source::new(Path::new("x.yml"), Some(references));
-        Field::root(&node, &source).table(|table| {
-            read(table);
-            Some(())
-        });
+        Field::root(&node, &source).visit(read);
         source.finish().0.iter().map(ToString::to_string).collect()
     }
 
@@ -449,11 +452,10 @@ mod tests {
     #[test]
     fn only_the_shape_of_an_inactive_part_matters() {
         let found = faults("p:\n  a: ${NOPE}\n  n: ${NOPE}\n  t: 5 parsecs\n  x: 1\n", |table| {
-            table.get("p").unwrap().inactive().table(|table| {
+            table.get("p").unwrap().inactive().visit(|table| {
                 table.get("a").unwrap().text();
                 table.get("n").unwrap().whole_number(1..=5);
                 table.get("t").unwrap().duration();
-                Some(())
             });
         });
         assert_eq!(found, ["x.yml:5: p.x: unknown key; the keys here are a, n, t"]);

@@ -114,7 +114,7 @@ fn read_paths(table: &mut Table<'_, '_>, base: PathBase<'_>) -> ProjectPaths {
         audit: base.path("audit"),
     };
     if let Some(field) = table.get("paths") {
-        field.table(|table| {
+        field.visit(|table| {
             let mut read = |key, path: &mut PathBuf| {
                 if let Some(given) = base.read(table.get(key)) {
                     *path = given;
@@ -128,7 +128,6 @@ fn read_paths(table: &mut Table<'_, '_>, base: PathBase<'_>) -> ProjectPaths {
             for key in ["python", "plugins", "sql", "drift", "evals"] {
                 table.get(key).inspect(Field::unused_text);
             }
-            Some(())
         });
     }
     paths
@@ -141,20 +140,18 @@ fn read_unused(table: &mut Table<'_, '_>) {
         if secrets.is_list() { drop(secrets.texts()) } else { secrets.unused_text() }
     }
     if let Some(dbt) = table.get("dbt") {
-        dbt.table(|table| {
+        dbt.visit(|table| {
             table.get("enabled").and_then(|field| field.boolean());
             table.skip(&["model_paths", "analysis_paths", "test_paths", "seed_paths", "macro_paths", "snapshot_paths"]);
             table.skip(&["target_path", "clean_targets"]);
-            Some(())
         });
     }
     if let Some(sql_tools) = table.get("sql_tools") {
-        sql_tools.table(|table| {
+        sql_tools.visit(|table| {
             if let Some(enabled) = table.get("enabled").filter(|field| field.boolean() == Some(true)) {
                 enabled.not_supported("set it to false, and write tools for the queries that you need");
             }
             table.skip(&["execute_sql_query", "list_tables", "get_table_schema"]);
-            Some(())
         });
     }
 }
@@ -180,9 +177,8 @@ fn read_profile(field: &Field<'_>, base: PathBase<'_>) -> Option<(SiteDuckdb, Si
         let duckdb = table.get("duckdb").and_then(|field| read_duckdb(&field, base)).unwrap_or_default();
         let audit = table.get("audit").and_then(|field| read_audit(&field, base)).unwrap_or_default();
         if let Some(drift) = table.get("drift") {
-            drift.table(|table| {
+            drift.visit(|table| {
                 table.get("path").inspect(Field::unused_text);
-                Some(())
             });
         }
         Some((duckdb, audit))

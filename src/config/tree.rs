@@ -16,6 +16,9 @@ const DEPTH_MAX: usize = 64;
 /// Nodes after all aliases are replaced; a file that stays below is read in a fraction of a second.
 const NODES_MAX: usize = 200_000;
 
+/// What is said of a file that goes beyond either.
+const TOO_LARGE: &str = "too large, or nested too deeply";
+
 /// A value of a YAML file.
 pub(super) struct Node {
     /// The line, counted from 1, that it begins in; an alias counts where it is used.
@@ -131,13 +134,15 @@ impl SyntaxError {
             Error::Budget { .. }
             | Error::AliasReplayLimitExceeded { .. }
             | Error::AliasExpansionLimitExceeded { .. }
-            | Error::AliasReplayStackDepthExceeded { .. } => "too large, or nested too deeply".to_owned(),
+            | Error::AliasReplayStackDepthExceeded { .. } => TOO_LARGE.to_owned(),
             Error::UnknownAnchor { .. } => "an alias without its anchor".to_owned(),
             Error::UnsupportedTag { .. } | Error::TaggedScalarCannotDeserializeIntoString { .. } => {
                 "a YAML tag that is not supported".to_owned()
             }
             Error::NonFiniteFloat { .. } => "a number that is not finite".to_owned(),
-            Error::Message { msg, .. } => format!("not valid YAML: {msg}"),
+            Error::ExternalMessage { msg, .. } if msg.starts_with("recursion limit") => TOO_LARGE.to_owned(),
+            // The scanner's own words, and ours of the visitor below.
+            Error::ExternalMessage { msg, .. } | Error::Message { msg, .. } => format!("not valid YAML: {msg}"),
             _ => "not valid YAML".to_owned(),
         };
         let line = error.location().and_then(|location| u32::try_from(location.line()).ok()).filter(|line| *line > 0);
@@ -315,8 +320,8 @@ mod tests {
                 let alias = format!("*a{}", n - 1);
                 text + &format!("a{n}: &a{n} [{}]\n", [alias.as_str(); 9].join(", "))
             });
-        assert_eq!(parse(&bomb).unwrap_err().message, "too large, or nested too deeply");
-        assert_eq!(parse(&"[".repeat(5000)).unwrap_err().message, "too large, or nested too deeply");
+        assert_eq!(parse(&bomb).unwrap_err().message, TOO_LARGE);
+        assert_eq!(parse(&"[".repeat(5000)).unwrap_err().message, TOO_LARGE);
         assert_eq!(parse(&"a:\n".repeat(3)).unwrap_err().message, "the key 'a' is there twice");
     }
 

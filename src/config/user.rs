@@ -35,7 +35,7 @@ impl Default for User {
 /// their references stay unread, because their variables need not be set.
 pub(super) fn read(file: &Field<'_>, project: &str, profile: &str) -> User {
     let mut user = User::default();
-    file.table(|table| {
+    file.visit(|table| {
         read_version(table);
         if let Some(http) = table.get("transport").and_then(|field| read_transport(&field)) {
             user.http = http;
@@ -49,7 +49,6 @@ pub(super) fn read(file: &Field<'_>, project: &str, profile: &str) -> User {
             let is_ours = name == project;
             read_project(&field, is_ours.then_some(profile), &mut user);
         }
-        Some(())
     });
     user
 }
@@ -57,13 +56,12 @@ pub(super) fn read(file: &Field<'_>, project: &str, profile: &str) -> User {
 fn read_secret_stores(table: &mut Table<'_, '_>) {
     for (store, keys) in [("vault", ["address", "token_env"].as_slice()), ("onepassword", &["token_env"])] {
         let Some(field) = table.get(store) else { continue };
-        field.table(|table| {
+        field.visit(|table| {
             let is_on = table.get("enabled").and_then(|field| field.boolean()) == Some(true);
             table.skip(keys);
             if is_on {
                 table.field().not_supported("remove it, and use ${NAME} or file:// for secrets");
             }
-            Some(())
         });
     }
 }
@@ -71,21 +69,19 @@ fn read_secret_stores(table: &mut Table<'_, '_>) {
 /// `models` serves evaluations, which this version does not have; its references stay unread.
 fn read_models(table: &mut Table<'_, '_>) {
     let Some(models) = table.get("models") else { return };
-    models.table(|table| {
+    models.visit(|table| {
         table.get("default").inspect(Field::unused_text);
         for (_, model) in table.get("models").and_then(|field| field.entries()).unwrap_or_default() {
-            model.table(|table| {
+            model.visit(|table| {
                 table.skip(&["type", "api_key", "base_url", "timeout", "max_retries"]);
-                Some(())
             });
         }
-        Some(())
     });
 }
 
 /// Reads a project; `profile` is the profile in force if the project is ours.
 fn read_project(field: &Field<'_>, profile: Option<&str>, user: &mut User) {
-    field.table(|table| {
+    field.visit(|table| {
         for (name, field) in table.get("profiles").and_then(|field| field.entries()).unwrap_or_default() {
             if Some(name) == profile {
                 user.has_profile = true;
@@ -96,7 +92,6 @@ fn read_project(field: &Field<'_>, profile: Option<&str>, user: &mut User) {
                 read_profile(&field.inactive());
             }
         }
-        Some(())
     });
 }
 
@@ -104,21 +99,19 @@ fn read_profile(field: &Field<'_>) -> Option<AuthConfiguration> {
     field.table(|table| {
         table.refuse("secrets", "remove them, and create what DuckDB needs with CREATE PERSISTENT SECRET");
         if let Some(plugin) = table.get("plugin") {
-            plugin.table(|table| {
+            plugin.visit(|table| {
                 // Without plugins in the site file it means nothing.
                 table.skip(&["config"]);
-                Some(())
             });
         }
         if let Some(telemetry) = table.get("telemetry") {
-            telemetry.table(|table| {
+            telemetry.visit(|table| {
                 let enabled = table.get("enabled");
                 if let Some(enabled) = enabled.filter(|field| field.boolean() == Some(true)) {
                     enabled.not_supported("set it to false");
                 }
                 table.skip(&["endpoint", "headers", "service_name", "service_version", "environment"]);
                 table.skip(&["resource_attributes", "tracing", "metrics"]);
-                Some(())
             });
         }
         table.get("auth").and_then(|field| auth::read(&field))
