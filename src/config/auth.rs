@@ -1,0 +1,106 @@
+//! The `auth` block of a profile.
+
+use super::clients;
+use super::providers;
+use super::reader::{Field, Table};
+use super::settings::{AuthConfiguration, Lifetimes, ProviderSettings};
+use super::site::positive_duration;
+use mxcp_actors::model::scope::ScopeSet;
+use std::time::Duration;
+
+/// The longest life of an authorization code (RFC 6749 section 4.1.2).
+const AUTHORIZATION_CODE_MAX: Duration = Duration::from_mins(10);
+
+impl AuthConfiguration {
+    /// Everybody may call.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            provider: ProviderSettings::None,
+            clients: Vec::new(),
+            required_scopes: ScopeSet::default(),
+            lifetimes: Lifetimes::default(),
+            is_registration_enabled: true,
+        }
+    }
+}
+
+/// Reads the `auth` block.
+pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
+    field.table(|table| {
+        let is_verifier = |mode: &Field<'_>| mode.choice(&[("issuer", false), ("verifier", true)]).unwrap_or_default();
+        if let Some(mode) = table.get("mode").filter(is_verifier) {
+            mode.not_supported("use issuer");
+        }
+        let provider = providers::read(table);
+        let clients = table.get("clients").and_then(|field| clients::read(&field));
+        let required_scopes = table.get("authorization").and_then(|field| {
+            field.table(|table| table.get("required_scopes").and_then(|field| clients::read_scopes(&field)))
+        });
+        let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
+        let registration = table
+            .get("registration")
+            .and_then(|field| field.table(|table| table.get("enabled").and_then(|field| field.boolean())));
+        refuse_persistence(table);
+        let auth = AuthConfiguration {
+            provider: provider?,
+            clients: clients.unwrap_or_default(),
+            required_scopes: required_scopes.unwrap_or_default(),
+            lifetimes: lifetimes.unwrap_or_default(),
+            is_registration_enabled: registration.unwrap_or(true),
+        };
+        warn_of_useless_clients(table, &auth);
+        Some(auth)
+    })
+}
+
+fn read_lifetimes(table: &mut Table<'_, '_>) -> Lifetimes {
+    let mut lifetimes = Lifetimes::default();
+    if let Some(field) = table.get("authorization_code") {
+        match positive_duration(&field) {
+            Some(duration) if duration > AUTHORIZATION_CODE_MAX => field.fault("must be at most 10m"),
+            Some(duration) => lifetimes.authorization_code = duration,
+            None => (),
+        }
+    }
+    let mut read = |key, lifetime: &mut Duration| {
+        if let Some(duration) = table.get(key).and_then(|field| positive_duration(&field)) {
+            *lifetime = duration;
+        }
+    };
+    read("access_token", &mut lifetimes.access_token);
+    read("refresh_token_idle", &mut lifetimes.refresh_token_idle);
+    read("refresh_token_max", &mut lifetimes.refresh_token_max);
+    read("pending_login", &mut lifetimes.pending_login);
+    // Nothing is allowed here: then no refresh may be repeated.
+    if let Some(duration) = table.get("refresh_grace").and_then(|field| field.duration()) {
+        lifetimes.refresh_grace = duration;
+    }
+    lifetimes
+}
+
+fn refuse_persistence(table: &mut Table<'_, '_>) {
+    let Some(persistence) = table.get("persistence") else { return };
+    persistence.visit(|table| {
+        table.get("type").and_then(|field| field.choice(&[("sqlite", ())]));
+        table.get("path").and_then(|field| field.nonempty_text());
+        table.get("auth_encryption_key").and_then(|field| field.nonempty_text());
+    });
+    persistence.not_supported("remove it; sign-ins and registered clients are kept in memory until the next restart");
+}
+
+fn warn_of_useless_clients(table: &Table<'_, '_>, auth: &AuthConfiguration) {
+    for client in &auth.clients {
+        if client.redirect_uris.is_empty() {
+            let text = format!("client '{}' has no redirect_uris, so nobody can sign in through it", client.id);
+            table.field().warn(&text);
+        }
+        if !client.scopes.contains_all(&auth.required_scopes) {
+            let text = format!(
+                "client '{}' may not have all of the required_scopes, so all its calls will be refused",
+                client.id
+            );
+            table.field().warn(&text);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Everything that is written in YAML: the site file, the user configuration, the tool files.
+//!
+//! Owns the file formats and turns them into plain settings, with every fault of every file
+//! reported at once. Must not start anything, open a database or a socket, or read the
+//! environment other than through the lookup that it is given. Once [`load`] has returned, no
+//! other part of the daemon knows YAML.
+
+mod auth;
+mod clients;
+mod endpoint_file;
+mod endpoint_tests;
+mod endpoints;
+mod error;
+mod files;
+mod http_settings;
+mod load;
+mod local_users;
+mod policy_rules;
+mod providers;
+mod reader;
+mod references;
+mod settings;
+mod site;
+mod sql_text;
+mod suggestion;
+mod tool_file;
+mod transport;
+mod tree;
+mod type_check;
+mod type_definition;
+mod user;
+
+pub use endpoint_file::{EndpointFile, EndpointKind};
+pub use error::{ConfigError, ConfigErrors};
+pub use http_settings::{HttpSettings, Scheme};
+pub use load::{EndpointFaults, LoadOptions, load};
+pub use settings::{
+    AuditSettings, AuthConfiguration, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings, Lifetimes,
+    LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, ProjectPaths, ProviderSettings,
+};

@@ -1,0 +1,275 @@
+//! What comes out of the files: plain values with every default filled in and every path absolute.
+
+use super::endpoint_file::EndpointFile;
+use super::http_settings::HttpSettings;
+use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
+use mxcp_actors::model::ids::ClientId;
+use mxcp_actors::model::redirect_uri::RedirectUri;
+use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::secret::Secret;
+use mxcp_actors::model::timestamp::Timestamp;
+use mxcp_actors::model::tool::ToolDefinition;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// Everything that the files and the environment say of one project under one profile.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The folder of `mxcp-site.yml`.
+    pub root: PathBuf,
+    /// The user configuration that was read; `None` when there is none and the defaults hold.
+    pub user_file: Option<PathBuf>,
+    /// The project's name.
+    pub project: String,
+    /// The profile in force.
+    pub profile: String,
+    /// Where the project keeps its files.
+    pub paths: ProjectPaths,
+    /// The HTTP server.
+    pub http: HttpSettings,
+    /// Who may call, and how they prove it.
+    pub auth: AuthConfiguration,
+    /// The database.
+    pub duckdb: DuckdbSettings,
+    /// The audit log.
+    pub audit: AuditSettings,
+    /// The daemon's own log.
+    pub logging: LoggingSettings,
+    /// The enabled tools, in the order of their files.
+    pub tools: Vec<ToolDefinition>,
+    /// Every endpoint file that was looked at, also the disabled and the faulty ones.
+    pub endpoint_files: Vec<EndpointFile>,
+    /// What is not wrong but deserves a look; one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The project's folders, absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectPaths {
+    /// Tool files.
+    pub tools: PathBuf,
+    /// Resource files.
+    pub resources: PathBuf,
+    /// Prompt files.
+    pub prompts: PathBuf,
+    /// Databases without a path of their own.
+    pub data: PathBuf,
+    /// Audit logs without a path of their own.
+    pub audit: PathBuf,
+}
+
+/// The database and the limits of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DuckdbSettings {
+    /// The database file.
+    pub path: PathBuf,
+    /// Whether it is opened for reading only.
+    pub is_readonly: bool,
+    /// How many connections are kept open; `None` lets the engine choose by the number of cores.
+    pub connections: Option<usize>,
+    /// How long a query may take.
+    pub query_timeout: Duration,
+    /// The most rows that a query may return.
+    pub max_rows: usize,
+}
+
+/// The audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Whether calls are recorded; on by default when people must sign in.
+    pub is_enabled: bool,
+    /// The stem of its files: `logs.jsonl` stands for `logs-<start time>.jsonl`.
+    pub path: PathBuf,
+    /// A new file is begun when the current one has this many bytes.
+    pub max_file_size: u64,
+}
+
+/// The least severe messages that the daemon logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything that helps to find a fault.
+    Debug,
+    /// What the daemon does.
+    Info,
+    /// What deserves a look.
+    Warning,
+    /// What failed.
+    Error,
+}
+
+/// The daemon's own log, on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggingSettings {
+    /// Whether there is one.
+    pub is_enabled: bool,
+    /// What it holds; `None` leaves the choice to the command.
+    pub level: Option<LogLevel>,
+}
+
+/// Who may call, and how they prove it.
+#[derive(Clone, Debug)]
+pub struct AuthConfiguration {
+    /// Where people sign in.
+    pub provider: ProviderSettings,
+    /// Clients that need no registration.
+    pub clients: Vec<ConfiguredClient>,
+    /// Scopes that a token must have for any call; all of them.
+    pub required_scopes: ScopeSet,
+    /// How long things last.
+    pub lifetimes: Lifetimes,
+    /// Whether clients may register themselves (RFC 7591).
+    pub is_registration_enabled: bool,
+}
+
+impl AuthConfiguration {
+    /// Whether people must sign in.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        !matches!(self.provider, ProviderSettings::None)
+    }
+}
+
+/// Where people sign in.
+#[derive(Clone, Debug)]
+pub enum ProviderSettings {
+    /// Nowhere: everybody may call, and nobody is known.
+    None,
+    /// At GitHub.
+    Github(GithubSettings),
+    /// At an `OpenID` provider.
+    Oidc(OidcSettings),
+    /// Here, with a password.
+    Local(LocalSettings),
+}
+
+/// An OAuth app at GitHub.
+#[derive(Clone, Debug)]
+pub struct GithubSettings {
+    /// The app's id.
+    pub client_id: String,
+    /// The app's secret.
+    pub client_secret: Secret,
+    /// The path of our route that GitHub sends people back to.
+    pub callback_path: String,
+    /// Where people are sent.
+    pub auth_url: Url,
+    /// Where codes are exchanged.
+    pub token_url: Url,
+    /// What is asked of GitHub.
+    pub scope: ScopeSet,
+}
+
+/// A client at an `OpenID` provider.
+#[derive(Clone, Debug)]
+pub struct OidcSettings {
+    /// The provider's discovery document.
+    pub config_url: Url,
+    /// Our id there.
+    pub client_id: String,
+    /// Our secret there.
+    pub client_secret: Secret,
+    /// What is asked of it; holds `openid`.
+    pub scope: ScopeSet,
+    /// The path of our route that the provider sends people back to.
+    pub callback_path: String,
+    /// The `audience` parameter that some providers want.
+    pub audience: Option<String>,
+    /// More parameters for the provider's login page, in order.
+    pub extra_authorize_params: Vec<(String, String)>,
+    /// The name under which the provider's people are known here; the default is `oidc`.
+    pub provider_name: String,
+}
+
+/// People who sign in with a password of ours.
+#[derive(Clone, Debug)]
+pub struct LocalSettings {
+    /// Who they are.
+    pub users: Vec<LocalUser>,
+}
+
+/// A person who signs in with a password of ours.
+#[derive(Clone, Debug)]
+pub struct LocalUser {
+    /// The login name.
+    pub username: String,
+    /// The argon2id hash of the password, in PHC format.
+    pub password_hash: Secret,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The name for showing.
+    pub name: Option<String>,
+    /// The role.
+    pub role: Option<String>,
+    /// What the person may do, by name.
+    pub permissions: Vec<String>,
+    /// The groups that the person is in.
+    pub groups: Vec<String>,
+}
+
+/// A client that is written in the configuration.
+#[derive(Clone, Debug)]
+pub struct ConfiguredClient {
+    /// Its identifier.
+    pub id: ClientId,
+    /// Its name as a person is shown it.
+    pub name: String,
+    /// Its secret; `None` for a public client.
+    pub secret: Option<Secret>,
+    /// Where answers may go.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may exchange.
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for.
+    pub scopes: ScopeSet,
+}
+
+impl ConfiguredClient {
+    /// The client as the registry keeps it, known since `issued_at`.
+    #[must_use]
+    pub fn to_client(&self, issued_at: Timestamp) -> Client {
+        Client {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            secret_hash: self.secret.as_ref().map(Secret::hash),
+            auth_method: if self.secret.is_some() { AuthMethod::ClientSecretBasic } else { AuthMethod::None },
+            redirect_uris: self.redirect_uris.clone(),
+            grant_types: self.grant_types.clone(),
+            scope: self.scopes.clone(),
+            issued_at,
+            origin: ClientOrigin::Configured,
+        }
+    }
+}
+
+/// How long things last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// From a login's end until its code is redeemed; at most ten minutes (RFC 6749 section 4.1.2).
+    pub authorization_code: Duration,
+    /// An access token.
+    pub access_token: Duration,
+    /// A refresh token that nobody uses.
+    pub refresh_token_idle: Duration,
+    /// A session, however much it is used.
+    pub refresh_token_max: Duration,
+    /// From a login's begin to its end.
+    pub pending_login: Duration,
+    /// How long a client that lost our answer may repeat a refresh; zero is never.
+    pub refresh_grace: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        const MINUTE: u64 = 60;
+        const DAY: u64 = 24 * 60 * MINUTE;
+        Self {
+            authorization_code: Duration::from_secs(MINUTE),
+            access_token: Duration::from_secs(60 * MINUTE),
+            refresh_token_idle: Duration::from_secs(30 * DAY),
+            refresh_token_max: Duration::from_secs(90 * DAY),
+            pending_login: Duration::from_secs(10 * MINUTE),
+            refresh_grace: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! An endpoint file: the frame that all kinds share, and the tool in it.
+
+use super::endpoint_file::EndpointKind;
+use super::reader::{Field, Table};
+use super::{endpoint_tests, files, policy_rules, sql_text, type_definition};
+use mxcp_actors::model::policy::PolicySet;
+use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
+use std::path::{Path, PathBuf};
+
+/// Where an endpoint file is.
+#[derive(Clone, Copy)]
+pub(super) struct FilePlace<'a> {
+    /// The project's root.
+    pub(super) root: &'a Path,
+    /// The file itself, absolute.
+    pub(super) path: &'a Path,
+    /// The file as it is named in errors.
+    pub(super) name: &'a Path,
+}
+
+/// What a file turned out to hold.
+#[derive(Default)]
+pub(super) struct Contents {
+    /// What it defines.
+    pub(super) kind: Option<EndpointKind>,
+    /// The endpoint's name.
+    pub(super) name: Option<String>,
+    /// Whether the file says that the endpoint is not served.
+    pub(super) is_disabled: bool,
+    /// The tool, if it is one and nothing is wrong with it.
+    pub(super) tool: Option<ToolDefinition>,
+}
+
+/// Reads a file of the folder for `expected`.
+pub(super) fn read(file: &Field<'_>, expected: EndpointKind, place: FilePlace<'_>) -> Contents {
+    let mut contents = Contents::default();
+    file.visit(|table| {
+        if let Some(version) = table.get("mxcp") {
+            version.whole_number(0..=u64::MAX);
+        }
+        table.skip(&["metadata"]);
+        let found: Vec<_> =
+            EndpointKind::ALL.into_iter().filter_map(|kind| Some((kind, table.get(kind.as_str())?))).collect();
+        match found.as_slice() {
+            [(kind, field)] => read_definition(field, *kind, expected, place, &mut contents),
+            [] => table.field().fault("expected one of the keys tool, resource, prompt"),
+            [_, (_, second), ..] => {
+                second.fault("a file defines one endpoint only; move this one to a file of its own");
+            }
+        }
+    });
+    contents
+}
+
+fn read_definition(
+    field: &Field<'_>,
+    kind: EndpointKind,
+    expected: EndpointKind,
+    place: FilePlace<'_>,
+    contents: &mut Contents,
+) {
+    contents.kind = Some(kind);
+    if kind != expected {
+        let (kind, expected) = (kind.as_str(), expected.as_str());
+        field.fault(format!("this folder is for {expected}s; move the file to the folder for {kind}s"));
+    } else if kind == EndpointKind::Tool {
+        contents.tool = field.table(|table| read_tool(table, place, contents));
+    } else {
+        read_later_kind(field, kind, contents);
+    }
+}
+
+/// Resources and prompts are known by name, and refused while they are enabled.
+fn read_later_kind(field: &Field<'_>, kind: EndpointKind, contents: &mut Contents) {
+    for (key, value) in field.entries().unwrap_or_default() {
+        match key {
+            "enabled" => contents.is_disabled = value.boolean() == Some(false),
+            "name" => contents.name = value.text(),
+            "uri" if contents.name.is_none() => contents.name = value.text(),
+            _ => (),
+        }
+    }
+    let kind = kind.as_str();
+    field.fault(format!(
+        "{kind}s are not supported yet by this version; remove the file, or set {kind}.enabled to false"
+    ));
+}
+
+fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Option<ToolDefinition> {
+    let name = table.require("name").and_then(|field| read_name(&field));
+    contents.name.clone_from(&name);
+    contents.is_disabled = table.get("enabled").and_then(|field| field.boolean()) == Some(false);
+    let description = table.get("description").and_then(|field| field.text());
+    let tags = table.get("tags").and_then(|field| field.texts()).unwrap_or_default();
+    let annotations = table.get("annotations").and_then(|field| field.table(|table| Some(read_annotations(table))));
+    let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
+    let returns = table.get("return").and_then(|field| type_definition::read(&field));
+    let policies = table.get("policies").map(|field| policy_rules::read(&field));
+    table.get("tests").inspect(endpoint_tests::check);
+    table.get("language").inspect(check_language);
+    let sql = table.require("source").and_then(|field| field.table(|table| read_source(table, place)));
+    let sql = sql?;
+    Some(ToolDefinition {
+        name: name?,
+        description,
+        tags,
+        annotations: annotations.unwrap_or_default(),
+        parameters,
+        returns,
+        needs_external_token: sql_text::may_read_external_token(&sql),
+        sql: sql.into(),
+        // Rules that could not be read must not be taken for no rules.
+        policies: policies.unwrap_or_else(|| Some(PolicySet::default()))?,
+        path: place.name.to_owned(),
+    })
+}
+
+fn read_name(field: &Field<'_>) -> Option<String> {
+    let name = field.nonempty_text()?;
+    let is_plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if !is_plain {
+        field.warn("some clients take only names of up to 64 letters, digits, _ and -");
+    }
+    Some(name)
+}
+
+fn read_annotations(table: &mut Table<'_, '_>) -> ToolAnnotations {
+    let title = table.get("title").and_then(|field| field.text());
+    let mut hint = |key| table.get(key).and_then(|field| field.boolean());
+    ToolAnnotations {
+        title,
+        read_only: hint("readOnlyHint"),
+        destructive: hint("destructiveHint"),
+        idempotent: hint("idempotentHint"),
+        open_world: hint("openWorldHint"),
+    }
+}
+
+fn read_parameters(field: &Field<'_>) -> Option<Vec<Parameter>> {
+    let mut names: Vec<String> = Vec::new();
+    field.list(|item| {
+        item.table(|table| {
+            let name = table.require("name").and_then(|field| read_parameter_name(&field, &mut names));
+            let of = type_definition::read_from(table);
+            Some(Parameter { name: name?, of: of? })
+        })
+    })
+}
+
+fn read_parameter_name(field: &Field<'_>, names: &mut Vec<String>) -> Option<String> {
+    let name = field.nonempty_text()?;
+    let is_word = name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    if !is_word {
+        field.fault("expected a letter or an underscore, then letters, digits and underscores");
+        return None;
+    }
+    if names.contains(&name) {
+        field.fault("another parameter has the same name");
+        return None;
+    }
+    names.push(name.clone());
+    Some(name)
+}
+
+/// Refuses any language but SQL.
+fn check_language(field: &Field<'_>) {
+    if field.choice(&[("sql", true), ("python", false)]) == Some(false) {
+        field.not_supported("write the tool in SQL, or set tool.enabled to false");
+    }
+}
+
+fn read_source(table: &mut Table<'_, '_>, place: FilePlace<'_>) -> Option<String> {
+    table.get("language").inspect(check_language);
+    let (code, file) = (table.get("code"), table.get("file"));
+    let (field, sql) = match (code, file) {
+        (Some(code), None) => {
+            let sql = code.text()?;
+            (code, sql)
+        }
+        (None, Some(file)) => {
+            let path = source_path(&file.nonempty_text()?, place);
+            match files::read_text(&path) {
+                Ok(sql) => (file, sql),
+                Err(why) => {
+                    file.fault(format!("the file {} {why}", path.strip_prefix(place.root).unwrap_or(&path).display()));
+                    return None;
+                }
+            }
+        }
+        (Some(_), Some(file)) => {
+            file.fault("give either code or file, not both");
+            return None;
+        }
+        (None, None) => {
+            table.field().fault("expected one of the keys code, file");
+            return None;
+        }
+    };
+    if sql.trim().is_empty() {
+        field.fault("there is no SQL in it");
+        return None;
+    }
+    Some(sql)
+}
+
+/// A path that begins with a slash begins at the project's root, any other beside the file.
+fn source_path(text: &str, place: FilePlace<'_>) -> PathBuf {
+    match text.strip_prefix('/') {
+        Some(text) => place.root.join(text.trim_start_matches('/')),
+        None => place.path.parent().unwrap_or(place.root).join(text),
+    }
+}

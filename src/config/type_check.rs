@@ -1,0 +1,77 @@
+//! Values that are written beside a type, held against the type itself: a default that its own
+//! type refuses would fail at every call, and an example that it refuses would mislead a model.
+
+use super::reader::{Field, Table};
+use jsonschema::Validator;
+use mxcp_actors::model::schema::TypeDefinition;
+use serde_json::{Value, json};
+
+/// Reads `enum`, `default` and `examples` into `of`, whose constraints are complete.
+pub(super) fn read_values(table: &mut Table<'_, '_>, of: &mut TypeDefinition) {
+    let (enumeration, default, examples) = (table.get("enum"), table.get_or_null("default"), table.get("examples"));
+    let schema = of.json_schema();
+    if let Some(field) = enumeration {
+        of.enumeration = read_enumeration(&field, &schema);
+    }
+    let schema = of.json_schema();
+    if let Some(field) = default {
+        let value = field.json();
+        // Null is a default for any type: the parameter may be left out, and is NULL then.
+        if !value.is_null() {
+            check(&field, &schema, &value);
+        }
+        of.default = Some(value);
+    }
+    if let Some(field) = examples {
+        of.examples = read_checked(&field, &schema).unwrap_or_default();
+    }
+}
+
+fn read_enumeration(field: &Field<'_>, schema: &Value) -> Option<Vec<Value>> {
+    let values = read_checked(field, schema)?;
+    if field.is_empty() {
+        field.fault("must hold at least one value");
+        return None;
+    }
+    Some(values)
+}
+
+fn read_checked(field: &Field<'_>, schema: &Value) -> Option<Vec<Value>> {
+    field.list(|item| {
+        let value = item.json();
+        check(&item, schema, &value);
+        Some(value)
+    })
+}
+
+fn check(field: &Field<'_>, schema: &Value, value: &Value) {
+    // A schema that cannot be used has a fault of its own, which is reported where it is.
+    let Ok(validator) = validator(schema) else { return };
+    if let Some(error) = validator.iter_errors(value).next() {
+        field.fault(format!("does not fit its own type: {error}"));
+    }
+}
+
+fn validator(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .should_validate_formats(true)
+        // Of JSON Schema's formats, this one alone wants a time zone, which a TIME does not have.
+        .with_format("time", is_time)
+        .build(schema)
+        .map_err(|error| error.to_string())
+}
+
+fn is_time(text: &str) -> bool {
+    let format = time::macros::format_description!("[hour]:[minute]:[second]");
+    time::Time::parse(text, &format).is_ok()
+}
+
+/// Reads a regular expression.
+pub(super) fn read_pattern(field: &Field<'_>) -> Option<String> {
+    let pattern = field.text()?;
+    if validator(&json!({"type": "string", "pattern": pattern})).is_err() {
+        field.fault("is not a valid regular expression");
+        return None;
+    }
+    Some(pattern)
+}
