@@ -1,0 +1,234 @@
+//! GitHub as the identity provider, with an OAuth app or a GitHub App, on github.com or on a
+//! server of one's own.
+//!
+//! What differs from RFC 6749: errors come with status 200, granted scopes are separated by
+//! commas, and there is no `id_token`; the person is asked for at the API.
+
+mod emails;
+
+use super::http_client::HttpClient;
+use super::upstream_api::{JsonRequest, get_json, get_json_if_allowed};
+use super::upstream_error::unusable;
+use super::upstream_settings::{UpstreamSettingsError, endpoint, required};
+use super::upstream_token::{Dialect, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::upstream_url::AuthorizationUrl;
+use emails::{Address, choose};
+use mxcp_actors::model::grant::SignedIn;
+use mxcp_actors::model::ids::UserId;
+use mxcp_actors::model::principal::User;
+use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::secret::Secret;
+use mxcp_actors::model::token::UpstreamTokens;
+use mxcp_actors::ports::PortFuture;
+use mxcp_actors::ports::clock::Clock;
+use mxcp_actors::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use oauth2::AuthType;
+use serde_json::Value;
+use std::sync::Arc;
+use url::Url;
+
+const NAME: &str = "github";
+
+const DIALECT: Dialect =
+    Dialect { scope_separators: &[',', ' '], invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"] };
+
+const API_HEADERS: &[(&str, &str)] =
+    &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")];
+
+/// How we are known at GitHub.
+#[derive(Clone, Debug)]
+pub struct GitHubSettings {
+    /// The app's client id.
+    pub client_id: String,
+    /// The app's client secret.
+    pub client_secret: Secret,
+    /// Where people log in, such as `https://github.com/login/oauth/authorize`.
+    pub auth_url: String,
+    /// Where codes are redeemed, such as `https://github.com/login/oauth/access_token`.
+    pub token_url: String,
+    /// Scopes to ask for, separated by spaces; may be empty.
+    pub scope: String,
+    /// Our callback, as registered with the app.
+    pub redirect_uri: String,
+}
+
+/// GitHub as an identity provider.
+#[derive(Debug)]
+pub struct GitHubIdp {
+    settings: GitHubSettings,
+    auth_url: Url,
+    token_url: Url,
+    user_url: String,
+    emails_url: String,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+}
+
+impl GitHubIdp {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// When a setting is missing or an endpoint could not be trusted with a secret.
+    pub fn new(
+        settings: GitHubSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UpstreamSettingsError> {
+        required("client_id", &settings.client_id)?;
+        required("client_secret", settings.client_secret.expose())?;
+        endpoint("callback_path", &settings.redirect_uri)?;
+        let auth_url = endpoint("auth_url", &settings.auth_url)?;
+        let token_url = endpoint("token_url", &settings.token_url)?;
+        let api = api_base(&token_url);
+        let (user_url, emails_url) = (format!("{api}/user"), format!("{api}/user/emails"));
+        Ok(Self { settings, auth_url, token_url, user_url, emails_url, http, clock })
+    }
+
+    fn token_endpoint(&self) -> Result<TokenEndpoint<'_>, UpstreamError> {
+        TokenEndpoint::new(
+            &self.http,
+            TokenClientSettings {
+                provider: NAME,
+                token_url: &self.token_url,
+                client_id: &self.settings.client_id,
+                client_secret: &self.settings.client_secret,
+                auth_type: AuthType::RequestBody,
+                redirect_uri: &self.settings.redirect_uri,
+                requested_scope: &self.settings.scope,
+                dialect: DIALECT,
+            },
+        )
+    }
+
+    async fn sign_in(&self, request: UpstreamExchange) -> Result<SignedIn, UpstreamError> {
+        let answer = self.token_endpoint()?.redeem(&request.code, Some(&request.verifier)).await?;
+        let received_at = self.clock.now();
+        let user = self.fetch_user(&answer).await?;
+        Ok(answer.into_signed_in(user, received_at))
+    }
+
+    async fn fetch_user(&self, answer: &TokenAnswer) -> Result<User, UpstreamError> {
+        let profile = get_json(&self.http, &api_request(&self.user_url, "the user's profile", answer)).await?;
+        let subject = match profile.get("id") {
+            Some(Value::Number(id)) if id.is_u64() => id.to_string(),
+            _ => return Err(unusable(NAME, "the user's profile has no numeric id")),
+        };
+        let Some(username) = text(&profile, "login") else {
+            return Err(unusable(NAME, "the user's profile has no login"));
+        };
+        let address = self.fetch_address(&profile, answer).await?;
+        Ok(User {
+            id: UserId::of(NAME, &subject),
+            provider: NAME.to_owned(),
+            subject,
+            username,
+            email_verified: address.as_ref().is_some_and(|address| address.verified),
+            email: address.map(|address| address.email),
+            name: text(&profile, "name"),
+            role: None,
+            permissions: Vec::new(),
+            groups: Vec::new(),
+            capabilities: Vec::new(),
+            claims: profile,
+        })
+    }
+
+    /// The person's address, and whether GitHub vouches for it.
+    ///
+    /// The profile holds the address that the person shows in public, if any, and does not say
+    /// whether it is verified; the list of addresses does, when the token may see it.
+    async fn fetch_address(&self, profile: &Value, answer: &TokenAnswer) -> Result<Option<Address>, UpstreamError> {
+        let public = text(profile, "email");
+        let list = if may_see_emails(answer.scope()) {
+            get_json_if_allowed(&self.http, &api_request(&self.emails_url, "the user's addresses", answer)).await?
+        } else {
+            None
+        };
+        Ok(choose(public, list))
+    }
+}
+
+impl UpstreamIdp for GitHubIdp {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "GitHub"
+    }
+
+    fn requested_scopes(&self) -> Vec<String> {
+        self.settings.scope.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+
+    fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {
+        // GitHub has no id_token that could repeat the nonce.
+        let url = AuthorizationUrl::new(&self.auth_url, &self.settings.client_id, &self.settings.redirect_uri)
+            .with_nonempty("scope", &self.settings.scope)
+            .with("state", request.state.expose())
+            .with_challenge(&request.challenge)
+            .into_string();
+        Box::pin(std::future::ready(Ok(url)))
+    }
+
+    fn exchange(&self, request: UpstreamExchange) -> PortFuture<'_, Result<SignedIn, UpstreamError>> {
+        Box::pin(self.sign_in(request))
+    }
+
+    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+        Box::pin(async move {
+            let answer = self.token_endpoint()?.refresh(refresh_token).await?;
+            Ok(answer.into_tokens(self.clock.now()))
+        })
+    }
+}
+
+/// Where the API is: beside github.com and its enterprise clouds at a host of its own, on
+/// one's own server below a path.
+fn api_base(token_url: &Url) -> String {
+    let host = token_url.host_str().unwrap_or_default();
+    if host == "github.com" || host.ends_with(".ghe.com") {
+        format!("https://api.{host}")
+    } else {
+        format!("{}/api/v3", token_url.origin().ascii_serialization())
+    }
+}
+
+fn api_request<'a>(url: &'a str, what: &'static str, answer: &'a TokenAnswer) -> JsonRequest<'a> {
+    JsonRequest { provider: NAME, what, url, bearer: Some(answer.access_token()), headers: API_HEADERS }
+}
+
+/// Whether asking for the addresses can succeed. A GitHub App's token names no scopes: its
+/// rights are set in the App, so only trying tells.
+fn may_see_emails(scope: &ScopeSet) -> bool {
+    scope.is_empty() || scope.contains("user:email") || scope.contains("user")
+}
+
+fn text(profile: &Value, field: &str) -> Option<String> {
+    profile.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_is_found_from_the_token_endpoint() {
+        for (token_url, api) in [
+            ("https://github.com/login/oauth/access_token", "https://api.github.com"),
+            ("https://octo.ghe.com/login/oauth/access_token", "https://api.octo.ghe.com"),
+            ("https://git.example.com/login/oauth/access_token", "https://git.example.com/api/v3"),
+            ("http://127.0.0.1:4321/login/oauth/access_token", "http://127.0.0.1:4321/api/v3"),
+        ] {
+            assert_eq!(api_base(&Url::parse(token_url).unwrap()), api);
+        }
+    }
+
+    #[test]
+    fn addresses_are_asked_for_when_the_token_may_see_them() {
+        assert!(may_see_emails(&ScopeSet::default()));
+        assert!(may_see_emails(&ScopeSet::parse("read:user user:email").unwrap()));
+        assert!(may_see_emails(&ScopeSet::parse("user").unwrap()));
+        assert!(!may_see_emails(&ScopeSet::parse("read:user repo").unwrap()));
+    }
+}

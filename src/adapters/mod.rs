@@ -1,0 +1,15 @@
+//! The outside world: implementations of the ports that the middle declares.
+//!
+//! Owns every connection to an identity provider and to the machine. Must not decide who may
+//! do what, and must not know HTTP handlers.
+
+pub mod github;
+pub mod http_client;
+pub mod local_users;
+pub mod oidc;
+pub mod system;
+mod upstream_api;
+mod upstream_error;
+pub mod upstream_settings;
+mod upstream_token;
+mod upstream_url;

@@ -1,0 +1,222 @@
+//! Documents of a provider that are fetched once and kept: its metadata and its keys.
+
+use mxcp_actors::ports::upstream_idp::UpstreamError;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+
+/// How long a document is used before it is looked at again. A key that the provider took away
+/// is trusted no longer than this.
+const AGE_MAX: Duration = Duration::from_hours(1);
+
+/// How long a failure stands when there is no document to go on with: those who wait behind a
+/// failed attempt fail with it, and do not each wait out the time limit again.
+const PAUSE_WITHOUT_DOCUMENT: Duration = Duration::from_secs(5);
+
+/// How long an old document is used before a failed attempt is repeated.
+const PAUSE_WITH_DOCUMENT: Duration = Duration::from_mins(1);
+
+/// How often a document is fetched because it lacked something, at most: whoever makes up key
+/// identifiers must not make us flood the provider.
+const PAUSE_BETWEEN_RENEWALS: Duration = Duration::from_mins(1);
+
+/// A document that is kept, fetched by one caller at a time.
+#[derive(Debug)]
+pub(super) struct CachedDocument<T> {
+    /// What it is, for the log.
+    what: &'static str,
+    held: watch::Sender<Option<Held<T>>>,
+    attempts: Mutex<Attempts>,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    document: Arc<T>,
+    fetched_at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Attempts {
+    failure: Option<(Instant, UpstreamError)>,
+    renewed_at: Option<Instant>,
+}
+
+impl Attempts {
+    fn failure_within(&self, pause: Duration) -> Option<UpstreamError> {
+        self.failure.as_ref().filter(|(at, _)| at.elapsed() < pause).map(|(_, error)| error.clone())
+    }
+}
+
+impl<T> CachedDocument<T> {
+    /// An empty cache.
+    pub(super) fn new(what: &'static str) -> Self {
+        Self { what, held: watch::Sender::new(None), attempts: Mutex::new(Attempts::default()) }
+    }
+
+    /// The document: the one that is held while it is fresh, else what `fetch` brings, else the
+    /// old one while the provider cannot be reached.
+    ///
+    /// # Errors
+    /// When there has never been a document and fetching fails.
+    pub(super) async fn get(
+        &self,
+        fetch: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<Arc<T>, UpstreamError> {
+        if let Some(fresh) = self.fresh() {
+            return Ok(fresh);
+        }
+        let mut attempts = self.attempts.lock().await;
+        // Another caller may have fetched it, or failed to, while this one waited.
+        if let Some(fresh) = self.fresh() {
+            return Ok(fresh);
+        }
+        let old = self.held();
+        let pause = if old.is_some() { PAUSE_WITH_DOCUMENT } else { PAUSE_WITHOUT_DOCUMENT };
+        match (attempts.failure_within(pause), old) {
+            (Some(_), Some(old)) => Ok(old),
+            (Some(failure), None) => Err(failure),
+            (None, old) => match self.fetch(&mut attempts, fetch).await {
+                Ok(new) => Ok(new),
+                Err(error) => old.ok_or(error),
+            },
+        }
+    }
+
+    /// A document that is newer than `seen`, which lacked something: `None` when it was renewed
+    /// for that reason less than a minute ago, or cannot be fetched.
+    pub(super) async fn renew(
+        &self,
+        seen: &Arc<T>,
+        fetch: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Option<Arc<T>> {
+        let mut attempts = self.attempts.lock().await;
+        if let Some(other) = self.held().filter(|held| !Arc::ptr_eq(held, seen)) {
+            return Some(other);
+        }
+        if attempts.renewed_at.is_some_and(|at| at.elapsed() < PAUSE_BETWEEN_RENEWALS) {
+            return None;
+        }
+        attempts.renewed_at = Some(Instant::now());
+        self.fetch(&mut attempts, fetch).await.ok()
+    }
+
+    async fn fetch(
+        &self,
+        attempts: &mut Attempts,
+        fetch: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<Arc<T>, UpstreamError> {
+        match fetch.await {
+            Ok(document) => {
+                let document = Arc::new(document);
+                attempts.failure = None;
+                self.held.send_replace(Some(Held { document: Arc::clone(&document), fetched_at: Instant::now() }));
+                Ok(document)
+            }
+            Err(error) => {
+                let has_old = self.held.borrow().is_some();
+                tracing::warn!(document = self.what, %error, has_old, "a document of the identity provider is not available");
+                attempts.failure = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn fresh(&self) -> Option<Arc<T>> {
+        let held = self.held.borrow();
+        held.as_ref().filter(|held| held.fetched_at.elapsed() < AGE_MAX).map(|held| Arc::clone(&held.document))
+    }
+
+    fn held(&self) -> Option<Arc<T>> {
+        self.held.borrow().as_ref().map(|held| Arc::clone(&held.document))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::time::{advance, sleep};
+
+    #[derive(Default)]
+    struct Source {
+        fetches: AtomicU32,
+    }
+
+    impl Source {
+        /// Counts up; fails when `is_up` is false. Takes a second.
+        async fn fetch(&self, is_up: bool) -> Result<u32, UpstreamError> {
+            sleep(Duration::from_secs(1)).await;
+            let number = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
+            if is_up { Ok(number) } else { Err(fault(number)) }
+        }
+
+        fn fetches(&self) -> u32 {
+            self.fetches.load(Ordering::SeqCst)
+        }
+    }
+
+    fn fault(number: u32) -> UpstreamError {
+        UpstreamError::Unreachable { provider: "p".to_owned(), detail: number.to_string() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callers_at_the_same_time_share_one_fetch() {
+        let (cache, source) = (CachedDocument::new("d"), Source::default());
+        let all = futures_util::future::join_all((0..20).map(|_| cache.get(source.fetch(true)))).await;
+        assert!(all.into_iter().all(|document| *document.unwrap() == 1));
+        assert_eq!(source.fetches(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callers_at_the_same_time_share_one_failure_and_later_ones_try_again() {
+        let (cache, source) = (CachedDocument::new("d"), Source::default());
+        let all = futures_util::future::join_all((0..20).map(|_| cache.get(source.fetch(false)))).await;
+        assert!(all.into_iter().all(|document| document.unwrap_err() == fault(1)));
+        assert_eq!(cache.get(source.fetch(true)).await, Err(fault(1)));
+        advance(PAUSE_WITHOUT_DOCUMENT).await;
+        assert_eq!(*cache.get(source.fetch(true)).await.unwrap(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_document_is_replaced_and_serves_through_an_outage() {
+        let (cache, source) = (CachedDocument::new("d"), Source::default());
+        assert_eq!(*cache.get(source.fetch(true)).await.unwrap(), 1);
+        advance(AGE_MAX).await;
+        assert_eq!(*cache.get(source.fetch(false)).await.unwrap(), 1);
+        assert_eq!(*cache.get(source.fetch(false)).await.unwrap(), 1);
+        assert_eq!(source.fetches(), 2, "a failed attempt is not repeated at once");
+        advance(PAUSE_WITH_DOCUMENT).await;
+        assert_eq!(*cache.get(source.fetch(true)).await.unwrap(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn renewing_is_bounded_and_shared() {
+        let (cache, source) = (CachedDocument::new("d"), Source::default());
+        let first = cache.get(source.fetch(true)).await.unwrap();
+        let all = futures_util::future::join_all((0..20).map(|_| cache.renew(&first, source.fetch(true)))).await;
+        assert!(all.iter().all(|document| **document.as_ref().unwrap() == 2));
+        let second = all.into_iter().next().flatten().unwrap();
+        assert_eq!(cache.renew(&second, source.fetch(true)).await, None);
+        assert_eq!(source.fetches(), 2);
+        advance(PAUSE_BETWEEN_RENEWALS).await;
+        assert_eq!(cache.renew(&second, source.fetch(true)).await.as_deref(), Some(&3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_renewal_keeps_the_document() {
+        let (cache, source) = (CachedDocument::new("d"), Source::default());
+        let first = cache.get(source.fetch(true)).await.unwrap();
+        assert_eq!(cache.renew(&first, source.fetch(false)).await, None);
+        assert_eq!(*cache.get(source.fetch(true)).await.unwrap(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_gives_up_does_not_block_the_others() {
+        let (cache, source) = (CachedDocument::new("d"), Source::default());
+        let impatient = tokio::time::timeout(Duration::from_millis(10), cache.get(source.fetch(true))).await;
+        assert!(impatient.is_err());
+        assert_eq!(*cache.get(source.fetch(true)).await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,236 @@
+//! Any OpenID Connect provider, found by its discovery document.
+//!
+//! The provider need not be reachable when the daemon starts: its metadata and keys are fetched
+//! when they are first needed, kept, and looked at again from time to time.
+
+mod cached;
+mod discovery;
+mod id_token;
+mod jwks;
+mod profile;
+mod settings;
+
+pub use settings::OidcSettings;
+
+use super::http_client::HttpClient;
+use super::upstream_api::{JsonRequest, get_json};
+use super::upstream_error::unusable;
+use super::upstream_settings::UpstreamSettingsError;
+use super::upstream_token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::upstream_url::AuthorizationUrl;
+use cached::CachedDocument;
+use discovery::Metadata;
+use id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
+use jwks::KeySet;
+use mxcp_actors::model::grant::SignedIn;
+use mxcp_actors::model::secret::Secret;
+use mxcp_actors::model::token::UpstreamTokens;
+use mxcp_actors::ports::PortFuture;
+use mxcp_actors::ports::clock::Clock;
+use mxcp_actors::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An OpenID Connect provider.
+#[derive(Debug)]
+pub struct OidcIdp {
+    name: String,
+    title: String,
+    settings: OidcSettings,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    metadata: CachedDocument<Metadata>,
+    keys: CachedDocument<KeySet>,
+}
+
+impl OidcIdp {
+    /// Checks the settings. Nothing is fetched yet.
+    ///
+    /// # Errors
+    /// When a setting is missing or cannot work.
+    pub fn new(settings: OidcSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, UpstreamSettingsError> {
+        settings.check()?;
+        Ok(Self {
+            name: settings.name(),
+            title: settings.title(),
+            settings,
+            http,
+            clock,
+            metadata: CachedDocument::new("discovery document"),
+            keys: CachedDocument::new("keys"),
+        })
+    }
+
+    /// Fetches metadata and keys ahead of the first login.
+    ///
+    /// A provider that cannot be reached is no reason not to start: the log says so, and the
+    /// first login tries again.
+    pub async fn warm_up(&self) {
+        let outcome = match self.metadata().await {
+            Ok(metadata) => self.keys(&metadata).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => tracing::info!(provider = self.name, "the identity provider is ready"),
+            Err(error) => tracing::warn!(
+                provider = self.name,
+                %error,
+                "the identity provider is not ready; logins fail until it is"
+            ),
+        }
+    }
+
+    async fn metadata(&self) -> Result<Arc<Metadata>, UpstreamError> {
+        self.metadata.get(discovery::fetch(&self.http, &self.name, &self.settings.config_url)).await
+    }
+
+    async fn keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, UpstreamError> {
+        self.keys.get(jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await
+    }
+
+    fn token_endpoint<'a>(&'a self, metadata: &'a Metadata) -> Result<TokenEndpoint<'a>, UpstreamError> {
+        TokenEndpoint::new(
+            &self.http,
+            TokenClientSettings {
+                provider: &self.name,
+                token_url: &metadata.token_endpoint,
+                client_id: &self.settings.client_id,
+                client_secret: &self.settings.client_secret,
+                auth_type: metadata.auth_type.clone(),
+                redirect_uri: &self.settings.redirect_uri,
+                requested_scope: &self.settings.scope,
+                dialect: STANDARD,
+            },
+        )
+    }
+
+    async fn write_url(&self, request: UpstreamAuthorization) -> Result<String, UpstreamError> {
+        let metadata = self.metadata().await?;
+        let settings = &self.settings;
+        let mut url =
+            AuthorizationUrl::new(&metadata.authorization_endpoint, &settings.client_id, &settings.redirect_uri)
+                .with("scope", &settings.scope)
+                .with("state", request.state.expose())
+                .with("nonce", request.nonce.expose())
+                .with_nonempty("audience", settings.audience.as_deref().unwrap_or_default());
+        if metadata.takes_challenge {
+            url = url.with_challenge(&request.challenge);
+        }
+        for (name, value) in &settings.extra_authorize_params {
+            url = url.with(name, value);
+        }
+        Ok(url.into_string())
+    }
+
+    async fn sign_in(&self, request: UpstreamExchange) -> Result<SignedIn, UpstreamError> {
+        let metadata = self.metadata().await?;
+        self.check_callback_issuer(&metadata, request.issuer.as_deref())?;
+        let verifier = metadata.takes_challenge.then_some(&request.verifier);
+        let answer = self.token_endpoint(&metadata)?.redeem(&request.code, verifier).await?;
+        let received_at = self.clock.now();
+        let claims = self.verify(&metadata, &answer, &request.nonce).await?;
+        let subject = subject_of(&claims).to_owned();
+        let userinfo = self.fetch_userinfo(&metadata, &answer, &subject).await?;
+        let user = profile::user(&self.name, &subject, profile::merge(claims, userinfo));
+        Ok(answer.into_signed_in(user, received_at))
+    }
+
+    /// Refuses an answer that another provider sent us (RFC 9207 section 2.4), before the code
+    /// goes anywhere.
+    fn check_callback_issuer(&self, metadata: &Metadata, issuer: Option<&str>) -> Result<(), UpstreamError> {
+        match issuer {
+            Some(issuer) if issuer == metadata.issuer => Ok(()),
+            Some(_) => Err(unusable(&self.name, "the callback names another issuer")),
+            None if metadata.sends_issuer => Err(unusable(&self.name, "the callback does not name its issuer")),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the `id_token`. A signature that no held key made may be that of a new key, so the
+    /// keys are fetched again, if that was not done just now.
+    async fn verify(&self, metadata: &Metadata, answer: &TokenAnswer, nonce: &Secret) -> Result<Claims, UpstreamError> {
+        let refuse = |fault: IdTokenFault| unusable(&self.name, fault.to_string());
+        let text = answer.id_token.as_ref().ok_or_else(|| refuse(IdTokenFault::Missing))?;
+        let token = UnverifiedToken::read(text, &metadata.algorithms).map_err(refuse)?;
+        let keys = self.keys(metadata).await?;
+        let claims = match token.verify(&keys) {
+            Ok(claims) => claims,
+            Err(fault) => match self.keys.renew(&keys, jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await {
+                Some(newer) => token.verify(&newer).map_err(refuse)?,
+                None => return Err(refuse(fault)),
+            },
+        };
+        let expected = Expected {
+            issuer: &metadata.issuer,
+            client_id: &self.settings.client_id,
+            nonce,
+            access_token: answer.access_token(),
+            now: self.clock.now(),
+        };
+        token.check(&claims, &expected).map_err(refuse)?;
+        Ok(claims)
+    }
+
+    /// Fetches more claims where the provider has an endpoint for them. They count only if they
+    /// are about the same person (OpenID Connect Core section 5.3.2).
+    async fn fetch_userinfo(
+        &self,
+        metadata: &Metadata,
+        answer: &TokenAnswer,
+        subject: &str,
+    ) -> Result<Option<Claims>, UpstreamError> {
+        let Some(url) = &metadata.userinfo_endpoint else {
+            return Ok(None);
+        };
+        let request = JsonRequest {
+            provider: &self.name,
+            what: "the user's profile",
+            url: url.as_str(),
+            bearer: Some(answer.access_token()),
+            headers: &[],
+        };
+        let Value::Object(claims) = get_json(&self.http, &request).await? else {
+            return Err(unusable(&self.name, "the user's profile is not a JSON object"));
+        };
+        if subject_of(&claims) != subject {
+            return Err(unusable(&self.name, "the user's profile is about somebody else than the id_token"));
+        }
+        Ok(Some(claims))
+    }
+}
+
+impl UpstreamIdp for OidcIdp {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn requested_scopes(&self) -> Vec<String> {
+        self.settings.scope.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+
+    fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {
+        Box::pin(self.write_url(request))
+    }
+
+    fn exchange(&self, request: UpstreamExchange) -> PortFuture<'_, Result<SignedIn, UpstreamError>> {
+        Box::pin(self.sign_in(request))
+    }
+
+    /// Gets new tokens. An `id_token` that comes with them is not looked at: nothing is read
+    /// from it, the person was identified at login.
+    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+        Box::pin(async move {
+            let metadata = self.metadata().await?;
+            let answer = self.token_endpoint(&metadata)?.refresh(refresh_token).await?;
+            Ok(answer.into_tokens(self.clock.now()))
+        })
+    }
+}
+
+fn subject_of(claims: &Claims) -> &str {
+    claims.get("sub").and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,84 @@
+//! What the settings of every provider have in common.
+
+use url::{Host, Url};
+
+/// A provider's settings that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct UpstreamSettingsError {
+    /// The setting's name in the configuration.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl UpstreamSettingsError {
+    /// Says what is wrong with `field`.
+    pub(super) fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        Self { field, problem: problem.into() }
+    }
+}
+
+/// Reads a setting that is an endpoint.
+pub(super) fn endpoint(field: &'static str, text: &str) -> Result<Url, UpstreamSettingsError> {
+    parse_endpoint(text).map_err(|problem| UpstreamSettingsError::new(field, problem))
+}
+
+/// Refuses a setting that is empty.
+pub(super) fn required(field: &'static str, text: &str) -> Result<(), UpstreamSettingsError> {
+    if text.trim().is_empty() {
+        return Err(UpstreamSettingsError::new(field, "must not be empty"));
+    }
+    Ok(())
+}
+
+/// Reads the URL of an endpoint: https, or http on this machine, without user information or
+/// fragment. Codes, tokens and secrets are sent there (RFC 6749 section 3.1 and 3.2).
+pub(super) fn parse_endpoint(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not carry a user name or password".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("must not have a fragment".to_owned());
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err("must use https unless the host is this machine".to_owned()),
+        other => Err(format!("must use https, not {other}")),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_https_or_on_this_machine() {
+        for good in ["https://idp.example.com/token", "http://127.0.0.1:8080/t", "http://[::1]/t", "http://localhost/t"]
+        {
+            assert!(parse_endpoint(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://idp.example.com/token",
+            "http://localhost.example.com/token",
+            "ftp://127.0.0.1/t",
+            "https://user:pass@idp.example.com/",
+            "https://idp.example.com/#part",
+            "/token",
+            "",
+        ] {
+            assert!(parse_endpoint(bad).is_err(), "{bad}");
+        }
+    }
+}
