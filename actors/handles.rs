@@ -4,6 +4,7 @@ use crate::audit_log::AuditLogHandle;
 use crate::authorization::AuthorizationHandle;
 use crate::authorization_codes::AuthorizationCodesHandle;
 use crate::client_registry::ClientRegistryHandle;
+use crate::mcp_sessions::McpSessionsHandle;
 use crate::policy::PolicyHandle;
 use crate::sessions::SessionsHandle;
 use crate::token_refresh::TokenRefreshHandle;
@@ -14,6 +15,8 @@ use crate::tool_calls::ToolCallsHandle;
 pub struct Handles {
     /// Rank 0.
     pub audit_log: AuditLogHandle,
+    /// Rank 0.
+    pub mcp_sessions: McpSessionsHandle,
     /// Rank 1.
     pub client_registry: ClientRegistryHandle,
     /// Rank 1.

@@ -9,6 +9,7 @@
 //! | [`sessions`] | sessions and tokens | 1 | none | `audit_log` | expiry |
 //! | [`client_registry`] | clients | 1 | none | `audit_log` | expiry |
 //! | [`policy`] (per worker) | a share of the rules | 1 | none | none | none |
+//! | [`mcp_sessions`] | sessions of clients with a handshake | 0 | none | none | expiry |
 //! | [`audit_log`] | the order of records | 0 | none | none | sync |
 //!
 //! An actor asks only actors of a lower rank, so that no two can wait for each other.

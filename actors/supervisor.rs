@@ -12,6 +12,7 @@ use crate::client_registry::ClientRegistryHandle;
 use crate::client_registry::Registrar;
 use crate::handles::{Handles, WorkerHandles};
 use crate::mailbox::EndGuard;
+use crate::mcp_sessions::{McpSessionLimits, McpSessionsHandle, McpSessionsPorts};
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::StoreError;
 use crate::ports::audit_store::AuditStore;
@@ -134,8 +135,19 @@ impl Supervisor {
         };
         let authorization = AuthorizationHandle::start(&owners, authorizer, guard("authorization"));
 
-        let handles =
-            Handles { audit_log, client_registry, authorization_codes, sessions, token_refresh, authorization };
+        let mcp_ports = McpSessionsPorts { clock: Arc::clone(&ports.clock), entropy: Arc::clone(&ports.entropy) };
+        let limits = McpSessionLimits::default();
+        let mcp_sessions = McpSessionsHandle::start(&owners, mcp_ports, limits, guard("mcp_sessions"));
+
+        let handles = Handles {
+            mcp_sessions,
+            audit_log,
+            client_registry,
+            authorization_codes,
+            sessions,
+            token_refresh,
+            authorization,
+        };
         let workers = WorkerStarter {
             audit_log: handles.audit_log.clone(),
             token_refresh: handles.token_refresh.clone(),
@@ -173,9 +185,16 @@ impl Supervisor {
     /// is on disk when this returns.
     pub async fn stop(self) {
         // Without `..`, so that a new actor must be given its place here.
-        let Handles { audit_log, client_registry, authorization_codes, sessions, token_refresh, authorization } =
-            self.handles;
-        drop(self.workers);
+        let Handles {
+            mcp_sessions,
+            audit_log,
+            client_registry,
+            authorization_codes,
+            sessions,
+            token_refresh,
+            authorization,
+        } = self.handles;
+        drop((self.workers, mcp_sessions));
         drop(authorization);
         drop(token_refresh);
         drop((client_registry, authorization_codes, sessions));

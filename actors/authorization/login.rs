@@ -52,6 +52,7 @@ impl Authorizer {
             client_name: client.name.clone(),
             client_id: client.id.to_string(),
             redirect_destination: request.redirect_uri.destination(),
+            redirect_scheme: request.redirect_uri.scheme().to_owned(),
             is_redirect_local: request.redirect_uri.is_local(),
             scopes: request.scopes.iter().map(str::to_owned).collect(),
             provider_title: self.provider_title(),
@@ -144,6 +145,7 @@ impl Authorizer {
         (is_approved, expected_user): Approval,
     ) -> Result<NextStep, LoginError> {
         let client_name = self.client_name(&purpose).await?;
+        let redirect_scheme = redirect_scheme(&purpose);
         let login = NewLogin {
             browser_hash: browser.cookie.hash(),
             purpose,
@@ -153,7 +155,14 @@ impl Authorizer {
         };
         let handle = self.authorization_codes.begin_login(login).await?;
         let csrf = csrf_token(&browser.cookie, handle.expose());
-        Ok(NextStep::Password(PasswordPrompt { handle, csrf, message: None, username: String::new(), client_name }))
+        Ok(NextStep::Password(PasswordPrompt {
+            handle,
+            csrf,
+            message: None,
+            username: String::new(),
+            client_name,
+            redirect_scheme,
+        }))
     }
 
     async fn client_name(&self, purpose: &LoginPurpose) -> Result<Option<String>, LoginError> {
@@ -180,6 +189,7 @@ impl Authorizer {
         }
         let prompt = PasswordPrompt {
             client_name: self.client_name(&login.purpose).await?,
+            redirect_scheme: redirect_scheme(&login.purpose),
             handle: submitted.handle,
             csrf: submitted.csrf,
             message: Some("The name or the password is wrong.".to_owned()),
@@ -388,4 +398,11 @@ fn login_caller(login: &PendingLogin, visitor: &Visitor) -> AuditCaller {
         caller.client_id = Some(request.client_id.clone());
     }
     caller
+}
+
+fn redirect_scheme(purpose: &LoginPurpose) -> Option<String> {
+    match purpose {
+        LoginPurpose::Client(request) => Some(request.redirect_uri.scheme().to_owned()),
+        LoginPurpose::Visit => None,
+    }
 }

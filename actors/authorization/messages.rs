@@ -102,6 +102,8 @@ pub struct ConsentPrompt {
     pub client_id: String,
     /// Where the answer goes.
     pub redirect_destination: String,
+    /// The scheme of the URI that the answer goes to.
+    pub redirect_scheme: String,
     /// Whether that is the person's own machine, where any program may listen.
     pub is_redirect_local: bool,
     /// What is asked for.
@@ -127,6 +129,8 @@ pub struct PasswordPrompt {
     pub username: String,
     /// The client that the login is for, if it is for one.
     pub client_name: Option<String>,
+    /// The scheme of the URI that the answer goes to, if it goes to a client.
+    pub redirect_scheme: Option<String>,
 }
 
 /// Why an authorization request was not begun.

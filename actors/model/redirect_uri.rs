@@ -118,6 +118,12 @@ impl RedirectUri {
         }
     }
 
+    /// The scheme, such as `https` or `cursor`.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
+    }
+
     /// Whether the answer stays on the machine of the person who logs in.
     #[must_use]
     pub fn is_local(&self) -> bool {
