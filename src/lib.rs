@@ -1,1 +1,3 @@
 //! The edge of mxcp.
+
+pub mod adapters;
