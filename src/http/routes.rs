@@ -49,9 +49,7 @@ pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: 
         .service(any_page("/token").route(web::post().to(token::post)))
         .service(any_page("/revoke").route(web::post().to(revoke::post)))
         .service(
-            web::resource("/authorize")
-                .route(web::get().to(authorize::get))
-                .route(web::post().to(authorize::post)),
+            web::resource("/authorize").route(web::get().to(authorize::get)).route(web::post().to(authorize::post)),
         )
         .route("/consent", web::post().to(consent::post))
         .route("/login", web::post().to(login::post))

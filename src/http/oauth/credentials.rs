@@ -23,11 +23,10 @@ pub(super) fn read(request: &HttpRequest, form: &Parameters) -> Result<ClientCre
         let method = if secret.is_some() { AuthMethod::ClientSecretPost } else { AuthMethod::None };
         return Ok(ClientCredentials { client_id: ClientId::new(client_id), method, secret });
     };
-    let (client_id, basic_secret) = header
-        .to_str()
-        .ok()
-        .and_then(read_basic)
-        .ok_or_else(|| invalid_client("the Authorization header is not HTTP Basic with client_id and client_secret"))?;
+    let (client_id, basic_secret) =
+        header.to_str().ok().and_then(read_basic).ok_or_else(|| {
+            invalid_client("the Authorization header is not HTTP Basic with client_id and client_secret")
+        })?;
     if secret.is_some() || in_form.is_some_and(|id| id != client_id) {
         let text = "the client may use the Authorization header or the form to prove itself, not both";
         return Err(OAuthError::new(OAuthErrorCode::InvalidRequest, text));

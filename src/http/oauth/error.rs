@@ -48,9 +48,9 @@ pub(in crate::http) fn refuse(request: &HttpRequest, error: &OAuthError) -> Http
 
 fn uses_basic(request: &HttpRequest) -> bool {
     let header = request.headers().get(actix_web::http::header::AUTHORIZATION);
-    header.and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "))
-    })
+    header
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic ")))
 }
 
 /// A part of the server failed: the cause goes to the log, the caller is told to try again.
@@ -132,9 +132,11 @@ pub(super) fn login_refused(pages: &Pages, request: &HttpRequest, error: &LoginE
             pages.error(&page(StatusCode::FORBIDDEN, "This login belongs to another browser", advice))
         }
         LoginError::Forged => pages.error(&page(StatusCode::FORBIDDEN, "This form cannot be accepted", again)),
-        LoginError::Off => {
-            pages.error(&page(StatusCode::NOT_FOUND, "Nobody needs to sign in here", "Use the server without signing in."))
-        }
+        LoginError::Off => pages.error(&page(
+            StatusCode::NOT_FOUND,
+            "Nobody needs to sign in here",
+            "Use the server without signing in.",
+        )),
         LoginError::TooManyAttempts(TooManyAttempts::Wait(wait)) => pages.error(&ErrorPage {
             retry_after_secs: Some(wait.as_secs().max(1)),
             ..page(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", "Wait, then try again.")

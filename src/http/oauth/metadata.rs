@@ -48,10 +48,7 @@ impl MetadataDocuments {
 }
 
 fn answer(document: &Bytes) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(ContentType::json())
-        .insert_header((CACHE_CONTROL, CACHE))
-        .body(document.clone())
+    HttpResponse::Ok().insert_header(ContentType::json()).insert_header((CACHE_CONTROL, CACHE)).body(document.clone())
 }
 
 fn authorization_server(settings: &Settings) -> serde_json::Value {

@@ -3,8 +3,8 @@
 use crate::http::AppState;
 use crate::http::cookies::Cookies;
 use crate::http::pages::{Pages, redirect};
-use actix_web::http::StatusCode;
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use mxcp_actors::authorization::{BrowserStep, NextStep};
 
 /// Renders a step, and sets the cookies that it brings.
