@@ -188,6 +188,7 @@ impl<'a> Field<'a> {
             return Some(number);
         }
         self.fault(match (*range.start(), *range.end()) {
+            (start, end) if start == end => format!("expected the number {start}"),
             (start, u64::MAX) => format!("expected a whole number from {start} on"),
             (start, end) => format!("expected a whole number from {start} to {end}"),
         });
