@@ -186,7 +186,7 @@ fn a_tool_keeps_everything_that_is_said_of_it() {
 fn settings_that_let_the_wrong_people_in_are_warned_of() {
     let warnings = |project: Project| project.load().unwrap().warnings.join("\n");
     let open = Project::new(PLAIN_SITE).with_user("transport: {http: {host: 0.0.0.0}}");
-    assert!(warnings(open).contains("listens on 0.0.0.0 without authentication"));
+    assert!(warnings(open).contains("the server on 0.0.0.0 has no authentication"));
     let http = "transport: {http: {host: 0.0.0.0, base_url: 'http://mxcp.example.com/'}}\n";
     let plain = Project::new(PLAIN_SITE).with_user(&(http.to_owned() + SIGN_IN)).with_env("SECRET", "x");
     assert!(warnings(plain).contains("plain http"));
@@ -226,5 +226,14 @@ fn what_has_no_effect_in_a_tool_is_warned_of() {
             "tools/t.yml:2: tool.name: some clients take only names of up to 64 letters, digits, _ and -",
             "tools/t.yml:5: tool.parameters[0].minLength: has no effect on type integer; it speaks of texts",
         ]
+    );
+}
+
+#[test]
+fn a_database_in_memory_is_refused_from_the_environment_too() {
+    let project = Project::new(PLAIN_SITE).with_env("MXCP_DUCKDB_PATH", ":memory:");
+    assert_eq!(
+        project.errors(),
+        ["environment variable MXCP_DUCKDB_PATH: a database in memory would be lost at every restart; name a file"]
     );
 }

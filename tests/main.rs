@@ -8,6 +8,7 @@
 
 mod config_errors;
 mod config_examples;
+mod config_hostile;
 mod config_load;
 mod config_project;
 mod config_seed;
