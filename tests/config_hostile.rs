@@ -82,7 +82,7 @@ fn no_wrong_value_anywhere_makes_it_panic() {
         ("tools/t.yml", include_str!("../config-examples/full-tool.yaml")),
     ] {
         let full: Value = serde_yaml::from_str(text).unwrap();
-        for replacement in [Value::Null, json!(-1.5), json!(u64::MAX), json!("\u{0}é$"), json!([])] {
+        for replacement in [Value::Null, json!(u64::MAX), json!("\u{0}é$")] {
             for mutated in replacements(&full, &replacement) {
                 assert!(!errors_of(name, &mutated.to_string()).is_empty());
             }

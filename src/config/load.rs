@@ -29,7 +29,7 @@ pub enum EndpointFaults {
 /// What the command line says about the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Where the search for `mxcp-site.yml` begins; absolute.
+    /// Where the search for `mxcp-site.yml` begins.
     pub working_directory: PathBuf,
     /// `--profile`.
     pub profile: Option<String>,
@@ -122,6 +122,8 @@ fn variable(env: Environment<'_>, name: &str) -> Option<String> {
 }
 
 fn find_root(working_directory: &Path) -> Result<PathBuf, ConfigError> {
+    let working_directory = std::path::absolute(working_directory)
+        .map_err(|error| ConfigError::general(format!("the current directory is not known: {error}")))?;
     working_directory
         .ancestors()
         .find(|folder| folder.join(SITE_FILE).is_file())

@@ -198,7 +198,7 @@ fn read_duckdb(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteDuckdb> {
         let default = SiteDuckdb::default();
         Some(SiteDuckdb {
             path: table.get("path").and_then(|field| read_database_path(&field, base)),
-            is_readonly: table.get("readonly").and_then(|field| field.boolean()).unwrap_or(false),
+            is_readonly: table.get_or_null("readonly").and_then(|field| field.boolean()).unwrap_or(false),
             connections: table.get("connections").and_then(|field| count(&field, 1..=1024)),
             query_timeout: table
                 .get("query_timeout")
@@ -225,7 +225,7 @@ fn count(field: &Field<'_>, range: std::ops::RangeInclusive<u64>) -> Option<usiz
 fn read_audit(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteAudit> {
     field.table(|table| {
         Some(SiteAudit {
-            is_enabled: table.get("enabled").and_then(|field| field.boolean()),
+            is_enabled: table.get_or_null("enabled").and_then(|field| field.boolean()),
             path: base.read(table.get("path")),
             max_file_size: table
                 .get("max_file_size")

@@ -8,6 +8,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 use url::Url;
 
+/// Ten years: what is longer is a slip, and could overflow when it is added to the time of day.
+const DURATION_MAX: Duration = Duration::from_hours(10 * 365 * 24);
+
 impl Field<'_> {
     /// A text, with its references replaced.
     pub(in crate::config) fn text(&self) -> Option<String> {
@@ -101,8 +104,10 @@ impl Field<'_> {
         let NodeValue::Text(_) = self.node.value else { return self.expected("a duration such as 30s or 1h") };
         let text = self.scalar_text()?;
         let duration = humantime::parse_duration(text.trim()).ok();
-        if duration.is_none() {
-            self.fault("expected a duration such as 30s, 10m, 1h or 30d");
+        match duration {
+            None => self.fault("expected a duration such as 30s, 10m, 1h or 30d"),
+            Some(duration) if duration > DURATION_MAX => self.fault("must be at most 3650d"),
+            Some(_) => (),
         }
         duration
     }
