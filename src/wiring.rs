@@ -31,6 +31,7 @@ use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::settings::Settings;
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use mxcp_actors::tool_calls::ToolCatalog;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -48,7 +49,6 @@ pub struct ServeOptions {
 }
 
 /// A daemon that listens and serves.
-#[derive(Debug)]
 pub struct Daemon {
     server: Server,
     handle: ServerHandle,
@@ -56,6 +56,12 @@ pub struct Daemon {
     engine: Arc<DuckDbEngine>,
     stopping: watch::Sender<bool>,
     base_url: String,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
 }
 
 impl Daemon {

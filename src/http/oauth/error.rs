@@ -115,7 +115,7 @@ pub(super) fn begin_refused(state: &AppState, request: &HttpRequest, error: &Beg
 }
 
 /// Why a login did not go on, for the person who is logging in.
-pub(super) fn login_refused(pages: &Pages, request: &HttpRequest, error: &LoginError) -> HttpResponse {
+pub(in crate::http) fn login_refused(pages: &Pages, request: &HttpRequest, error: &LoginError) -> HttpResponse {
     let page = |status, title, advice| ErrorPage {
         status,
         title,

@@ -7,11 +7,11 @@ use mxcp_actors::model::secret::Secret;
 
 /// Parameters in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(in crate::http) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads a query or the body of a form.
-    pub(super) fn parse(text: &[u8]) -> Self {
+    pub(in crate::http) fn parse(text: &[u8]) -> Self {
         let pairs = url::form_urlencoded::parse(text).filter(|(_, value)| !value.is_empty());
         Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
@@ -20,7 +20,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When the body is said to be something else.
-    pub(super) fn of_form(request: &HttpRequest, body: &[u8]) -> Result<Self, OAuthError> {
+    pub(in crate::http) fn of_form(request: &HttpRequest, body: &[u8]) -> Result<Self, OAuthError> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -31,22 +31,22 @@ impl Parameters {
     }
 
     /// The first value of that name.
-    pub(super) fn first(&self, name: &str) -> Option<String> {
+    pub(in crate::http) fn first(&self, name: &str) -> Option<String> {
         self.all(name).next().map(str::to_owned)
     }
 
     /// The first value of that name, as a secret.
-    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+    pub(in crate::http) fn secret(&self, name: &str) -> Option<Secret> {
         self.all(name).next().map(Secret::new)
     }
 
     /// Every value of that name.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(in crate::http) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Names that were given more than once, except `resource`, which may be (RFC 8707).
-    pub(super) fn repeated(&self) -> Vec<String> {
+    pub(in crate::http) fn repeated(&self) -> Vec<String> {
         let mut repeated: Vec<String> = Vec::new();
         for (at, (name, _)) in self.0.iter().enumerate() {
             let came_before = self.0.iter().take(at).any(|(other, _)| other == name);
@@ -59,7 +59,7 @@ impl Parameters {
 
     /// # Errors
     /// When a parameter was given more than once.
-    pub(super) fn check_unique(&self) -> Result<(), OAuthError> {
+    pub(in crate::http) fn check_unique(&self) -> Result<(), OAuthError> {
         match self.repeated().first() {
             None => Ok(()),
             Some(name) => {

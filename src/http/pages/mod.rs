@@ -15,10 +15,11 @@ use actix_web::http::header::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connect::Snippet;
-use minijinja::{Environment, Value, context};
+use minijinja::{Environment, Value};
 use mxcp_actors::authorization::{ConsentPrompt, PasswordPrompt, Visit};
 use mxcp_actors::tool_calls::ToolCatalog;
 use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 const STYLE: &str = include_str!("templates/style.css");
@@ -117,87 +118,93 @@ impl Pages {
     /// Asks whether a client may act for the person.
     #[must_use]
     pub fn consent(&self, prompt: &ConsentPrompt) -> HttpResponse {
-        let values = context! {
-            login => prompt.handle.expose(),
-            csrf => prompt.csrf.expose(),
-            client_name => prompt.client_name,
-            client_id => prompt.client_id,
-            destination => prompt.redirect_destination,
-            is_local => prompt.is_redirect_local,
-            scopes => prompt.scopes,
-            provider => prompt.provider_title,
-            provider_scopes => prompt.provider_scopes,
-            username => prompt.username,
-        };
-        self.page(StatusCode::OK, "consent.html", values, Some(&prompt.redirect_scheme))
+        let values = json!({
+            "login": prompt.handle.expose(),
+            "csrf": prompt.csrf.expose(),
+            "client_name": prompt.client_name,
+            "client_id": prompt.client_id,
+            "destination": prompt.redirect_destination,
+            "is_local": prompt.is_redirect_local,
+            "scopes": prompt.scopes,
+            "provider": prompt.provider_title,
+            "provider_scopes": prompt.provider_scopes,
+            "username": prompt.username,
+        });
+        self.page(StatusCode::OK, "consent.html", &values, Some(&prompt.redirect_scheme))
     }
 
     /// Asks for a name and a password.
     #[must_use]
     pub fn password(&self, prompt: &PasswordPrompt, status: StatusCode) -> HttpResponse {
-        let values = context! {
-            login => prompt.handle.expose(),
-            csrf => prompt.csrf.expose(),
-            message => prompt.message,
-            username => prompt.username,
-            client_name => prompt.client_name,
-        };
-        self.page(status, "password.html", values, prompt.redirect_scheme.as_deref())
+        let values = json!({
+            "login": prompt.handle.expose(),
+            "csrf": prompt.csrf.expose(),
+            "message": prompt.message,
+            "username": prompt.username,
+            "client_name": prompt.client_name,
+        });
+        self.page(status, "password.html", &values, prompt.redirect_scheme.as_deref())
     }
 
     /// Says who is signed in.
     #[must_use]
     pub fn home(&self, home: &Home, visit: &Visit) -> HttpResponse {
         let user = &visit.user;
-        let values = context! {
-            project => home.project,
-            tools => home.tools,
-            snippets => home.snippets,
-            csrf => visit.csrf.expose(),
-            user => context! {
-                name => user.name.as_ref().unwrap_or(&user.username),
-                username => user.username,
-                email => user.email,
-                provider => user.provider,
-                role => user.role,
-                groups => user.groups,
-                permissions => user.permissions,
+        let values = json!({
+            "project": home.project,
+            "tools": home.tools,
+            "snippets": home.snippets,
+            "csrf": visit.csrf.expose(),
+            "user": {
+                "name": user.name.as_ref().unwrap_or(&user.username),
+                "username": user.username,
+                "email": user.email,
+                "provider": user.provider,
+                "role": user.role,
+                "groups": user.groups,
+                "permissions": user.permissions,
             },
-        };
-        self.page(StatusCode::OK, "home.html", values, None)
+        });
+        self.page(StatusCode::OK, "home.html", &values, None)
     }
 
     /// The same on a server where nobody signs in.
     #[must_use]
     pub fn open_home(&self, home: &Home) -> HttpResponse {
-        let values = context! { project => home.project, tools => home.tools, snippets => home.snippets };
-        self.page(StatusCode::OK, "home.html", values, None)
+        let values = json!({ "project": home.project, "tools": home.tools, "snippets": home.snippets });
+        self.page(StatusCode::OK, "home.html", &values, None)
     }
 
     /// Says that the person is signed out.
     #[must_use]
     pub fn signed_out(&self) -> HttpResponse {
-        self.page(StatusCode::OK, "signed_out.html", context! {}, None)
+        self.page(StatusCode::OK, "signed_out.html", &json!({}), None)
     }
 
     /// Says what went wrong.
     #[must_use]
     pub fn error(&self, page: &ErrorPage) -> HttpResponse {
-        let values = context! {
-            title => page.title,
-            message => page.message,
-            advice => page.advice,
-            request_id => page.request_id.as_ref().map(RequestId::as_str),
-        };
-        let mut answer = self.page(page.status, "error.html", values, None);
+        let values = json!({
+            "title": page.title,
+            "message": page.message,
+            "advice": page.advice,
+            "request_id": page.request_id.as_ref().map(RequestId::as_str),
+        });
+        let mut answer = self.page(page.status, "error.html", &values, None);
         if let Some(secs) = page.retry_after_secs {
             answer.headers_mut().insert(RETRY_AFTER, secs.into());
         }
         answer
     }
 
-    fn page(&self, status: StatusCode, template: &str, values: Value, redirect_scheme: Option<&str>) -> HttpResponse {
-        let rendered = self.templates.get_template(template).and_then(|template| template.render(values));
+    fn page(
+        &self,
+        status: StatusCode,
+        template: &str,
+        values: &serde_json::Value,
+        redirect_scheme: Option<&str>,
+    ) -> HttpResponse {
+        let rendered = self.templates.get_template(template).and_then(|template| template.render(Value::from_serialize(values)));
         let html = rendered.unwrap_or_else(|error| {
             tracing::error!(%error, template, "a page could not be rendered");
             "<!doctype html><title>mxcp</title><p>This page could not be shown.</p>".to_owned()
