@@ -2,12 +2,13 @@
 
 use crate::adapters::http_client::HttpClient;
 use crate::adapters::upstream_api::{JsonRequest, get_json};
-use crate::adapters::upstream_error::unusable;
+use crate::adapters::upstream_error::{clean_text, unusable};
 use crate::adapters::upstream_settings::parse_endpoint;
 use jsonwebtoken::Algorithm;
 use mxcp_actors::ports::upstream_idp::UpstreamError;
 use oauth2::AuthType;
 use serde::Deserialize;
+use serde_json::Value;
 use std::str::FromStr;
 use url::Url;
 
@@ -71,9 +72,15 @@ pub(super) struct Metadata {
 pub(super) async fn fetch(http: &HttpClient, provider: &str, config_url: &str) -> Result<Metadata, UpstreamError> {
     let request = JsonRequest { provider, what: "its discovery document", url: config_url, bearer: None, headers: &[] };
     let document = get_json(http, &request).await?;
-    let raw = RawMetadata::deserialize(&document)
-        .map_err(|error| unusable(provider, format!("its discovery document: {error}")))?;
-    check(raw, config_url).map_err(|problem| unusable(provider, format!("its discovery document: {problem}")))
+    read(&document, config_url).map_err(|problem| unusable(provider, format!("its discovery document: {problem}")))
+}
+
+fn read(document: &Value, config_url: &str) -> Result<Metadata, String> {
+    if !document.is_object() {
+        return Err("it is not a JSON object".to_owned());
+    }
+    let raw = RawMetadata::deserialize(document).map_err(|error| clean_text(&error.to_string(), &[]))?;
+    check(raw, config_url)
 }
 
 fn check(raw: RawMetadata, config_url: &str) -> Result<Metadata, String> {
@@ -100,6 +107,7 @@ fn check_issuer(issuer: &str, config_url: &str) -> Result<(), String> {
     if issuer.strip_suffix('/').unwrap_or(issuer) == expected {
         return Ok(());
     }
+    let issuer = clean_text(issuer, &[]);
     Err(format!("its issuer is {issuer}, but config_url is that of {expected}"))
 }
 
@@ -139,7 +147,7 @@ fn algorithms(supported: Option<&[String]>) -> Result<Vec<Algorithm>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn document() -> Value {
         json!({
@@ -153,8 +161,7 @@ mod tests {
     fn checked(change: impl FnOnce(&mut Value)) -> Result<Metadata, String> {
         let mut document = document();
         change(&mut document);
-        let raw = RawMetadata::deserialize(&document).map_err(|error| error.to_string())?;
-        check(raw, "https://idp.example.com/realm/.well-known/openid-configuration")
+        read(&document, "https://idp.example.com/realm/.well-known/openid-configuration")
     }
 
     #[test]
