@@ -111,35 +111,33 @@ async fn a_certificate_of_an_unknown_authority_is_refused() {
     assert_eq!(fault, HttpFault::TlsFailed("invalid peer certificate: UnknownIssuer".to_owned()));
 }
 
-/// Runs itself once more in a process whose environment names the test authority, because the
-/// environment of a running process cannot be changed safely.
 #[tokio::test]
 async fn certificates_of_ssl_cert_file_are_trusted() {
-    const TARGET: &str = "MXCP_TEST_TLS_TARGET";
-    if let Ok(target) = std::env::var(TARGET) {
-        let answer = http_client().send(get(target)).await.unwrap();
-        assert_eq!(answer.body(), b"hello over TLS");
+    if let Some(target) = in_child() {
+        assert_eq!(http_client().send(get(target)).await.unwrap().body(), b"hello over TLS");
         return;
     }
-    let address = tls_server().await;
-    let child = tokio::task::spawn_blocking(move || {
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "upstream_http::certificates_of_ssl_cert_file_are_trusted", "--nocapture"])
-            .env(TARGET, format!("https://localhost:{}/", address.port()))
-            .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keys/test-only-ca.pem"))
-            .env_remove("SSL_CERT_DIR")
-            .output()
-            .unwrap()
-    });
-    let output = child.await.unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let target = format!("https://localhost:{}/", tls_server().await.port());
+    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keys/test-only-ca.pem").to_owned();
+    let name = "certificates_of_ssl_cert_file_are_trusted";
+    run_in_child(name, &target, vec![("SSL_CERT_FILE", authority), ("SSL_CERT_DIR", String::new())]).await;
+}
+
+#[tokio::test]
+async fn a_machine_without_certificates_is_told_what_to_do() {
+    if in_child().is_some() {
+        let error = HttpClient::new(&HttpClientSettings::default()).unwrap_err().to_string();
+        assert!(error.ends_with("is the ca-certificates package installed, or SSL_CERT_FILE set?"), "{error}");
+        return;
+    }
+    let nothing = ("SSL_CERT_FILE", "/dev/null".to_owned());
+    let name = "a_machine_without_certificates_is_told_what_to_do";
+    run_in_child(name, "none", vec![nothing, ("SSL_CERT_DIR", String::new())]).await;
 }
 
 #[tokio::test]
 async fn a_proxy_of_the_environment_is_used_unless_the_host_is_excepted() {
-    const TARGET: &str = "MXCP_TEST_PROXY_TARGET";
-    if let Ok(target) = std::env::var(TARGET) {
+    if let Some(target) = in_child() {
         let client = HttpClient::new(&HttpClientSettings::default()).unwrap();
         let through = client.send(get("http://idp.invalid/through")).await.unwrap();
         assert_eq!(through.body(), b"from the proxy");
@@ -148,27 +146,42 @@ async fn a_proxy_of_the_environment_is_used_unless_the_host_is_excepted() {
     }
     let proxy = server(ResponseTemplate::new(200).set_body_string("from the proxy")).await;
     let direct = server(ResponseTemplate::new(200).set_body_string("direct")).await;
-    let (proxy_url, direct_url) = (proxy.uri(), direct.uri());
-    let child = tokio::task::spawn_blocking(move || {
-        Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "upstream_http::a_proxy_of_the_environment_is_used_unless_the_host_is_excepted",
-                "--nocapture",
-            ])
-            .env(TARGET, direct_url)
-            .env("HTTP_PROXY", &proxy_url)
-            .env("http_proxy", &proxy_url)
-            .env("NO_PROXY", "127.0.0.1")
-            .env("no_proxy", "127.0.0.1")
-            .env_remove("REQUEST_METHOD")
-            .output()
-            .unwrap()
-    });
-    let output = child.await.unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let excepted = || "127.0.0.1".to_owned();
+    let environment = vec![
+        ("HTTP_PROXY", proxy.uri()),
+        ("http_proxy", proxy.uri()),
+        ("NO_PROXY", excepted()),
+        ("no_proxy", excepted()),
+    ];
+    let name = "a_proxy_of_the_environment_is_used_unless_the_host_is_excepted";
+    run_in_child(name, &direct.uri(), environment).await;
     assert_eq!(proxy.received_requests().await.unwrap().len(), 1);
+}
+
+const CHILD: &str = "MXCP_TEST_CHILD_TARGET";
+
+/// What the child was told, if this process is one.
+fn in_child() -> Option<String> {
+    std::env::var(CHILD).ok()
+}
+
+/// Runs one test of this file once more in a process with another environment, because that of
+/// a running process cannot be changed safely. Empty variables are taken away.
+async fn run_in_child(test: &str, target: &str, environment: Vec<(&'static str, String)>) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("upstream_http::{test}"), "--nocapture"]).env(CHILD, target);
+    // With it set, the client takes itself for a CGI program and distrusts HTTP_PROXY.
+    command.env_remove("REQUEST_METHOD");
+    for (name, value) in environment {
+        if value.is_empty() {
+            command.env_remove(name);
+        } else {
+            command.env(name, value);
+        }
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
 }
 
 async fn tls_server() -> SocketAddr {

@@ -10,7 +10,6 @@ use mxcp_actors::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, Ups
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
@@ -32,21 +31,21 @@ pub(crate) const SECRETS: &[&str] =
 
 pub(crate) const REDIRECT_URI: &str = "http://localhost:8000/callback";
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still.
 #[derive(Debug)]
-pub(crate) struct StandingClock(AtomicI64);
+pub(crate) struct StandingClock;
 
 impl StandingClock {
     pub(crate) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(Self::START.as_micros())))
+        Arc::new(Self)
     }
 }
 
 impl Clock for StandingClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+        Self::START
     }
 }
 
