@@ -19,7 +19,7 @@ use crate::settings::Lifetimes;
 use serde_json::json;
 use std::sync::Arc;
 
-/// The most rows that one sweep touches, so that it never takes long.
+/// The most rows that one step of a sweep touches, so that it never takes long.
 const SWEEP_STEP: usize = 1_000;
 
 /// Keeps sessions: the store is the truth, the view follows it.

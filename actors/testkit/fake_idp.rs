@@ -22,6 +22,7 @@ struct State {
     challenges: Vec<(CodeChallenge, Secret)>,
     refreshed_with: Vec<String>,
     failures: Vec<UpstreamError>,
+    refused: Option<&'static str>,
     is_keeping_refresh_tokens: bool,
     count: usize,
 }
@@ -44,6 +45,11 @@ impl FakeIdp {
     /// Makes the next request fail; several fail in the order of telling.
     pub fn fail_next(&self, error: UpstreamError) {
         self.state.lock().unwrap().failures.push(error);
+    }
+
+    /// From now on refresh tokens that start so are refused, always.
+    pub fn refuse(&self, prefix: &'static str) {
+        self.state.lock().unwrap().refused = Some(prefix);
     }
 
     /// From now on a refresh gives no new refresh token.
@@ -125,6 +131,11 @@ impl UpstreamIdp for FakeIdp {
         Box::pin(async move {
             self.state.lock().unwrap().refreshed_with.push(refresh_token.expose().to_owned());
             self.answer().await?;
+            let refused = self.state.lock().unwrap().refused;
+            if refused.is_some_and(|prefix| refresh_token.expose().starts_with(prefix)) {
+                let (provider, error) = ("fake".to_owned(), "unauthorized_client".to_owned());
+                return Err(UpstreamError::Refused { provider, error, detail: None });
+            }
             Ok(self.tokens(false))
         })
     }
