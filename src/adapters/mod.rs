@@ -5,6 +5,7 @@
 
 pub mod github;
 pub mod http_client;
+pub mod jsonl_audit;
 pub mod local_users;
 pub mod oidc;
 pub mod system;

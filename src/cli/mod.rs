@@ -1,0 +1,4 @@
+//! The commands.
+
+pub mod json_output;
+pub mod log;
