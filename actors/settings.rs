@@ -6,7 +6,7 @@ use crate::model::scope::ScopeSet;
 use std::time::Duration;
 
 /// How long things live. All of them are ours, whatever the provider's tokens do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     /// An authorization code.
     pub authorization_code: Duration,

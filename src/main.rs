@@ -1,2 +1,9 @@
 //! The daemon and its commands.
-fn main() {}
+
+use clap::Parser as _;
+use mxcp::cli::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mxcp::cli::run(Arguments::parse())
+}

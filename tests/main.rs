@@ -1,1 +1,14 @@
 //! Tests of the whole daemon.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what goes wrong in a helper of a test is a failure of the test"
+)]
+
+mod config_errors;
+mod config_examples;
+mod config_hostile;
+mod config_load;
+mod config_project;
+mod config_seed;

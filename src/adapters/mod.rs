@@ -1,12 +1,14 @@
 //! The outside world: implementations of the ports that the middle declares.
 //!
-//! Owns every connection to an identity provider and to the machine. Must not decide who may
-//! do what, and must not know HTTP handlers.
+//! Owns the database, the files, every connection to an identity provider, and what the machine
+//! gives. Must not decide who may do what, and must not know HTTP handlers.
 
+pub mod duckdb;
 pub mod github;
 pub mod http_client;
 pub mod jsonl_audit;
 pub mod local_users;
+pub mod null_audit;
 pub mod oidc;
 pub mod system;
 mod upstream_api;

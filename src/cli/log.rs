@@ -2,64 +2,65 @@
 
 mod time_span;
 
+use super::context::{Common, LoadWishes};
+use super::output::Report;
 use crate::adapters::jsonl_audit::{AuditFileError, JsonlAuditReader};
-use crate::cli::json_output;
+use crate::adapters::system::SystemClock;
+use crate::config::EndpointFaults;
 use clap::{Args, ValueEnum};
 use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord, OperationStatus, OperationType, PolicyDecision};
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::clock::Clock;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::path::Path;
 use time_span::TimeSpan;
 
-/// Shows the newest records of the audit log, also while the server runs.
 #[derive(Args, Clone, Debug)]
-pub struct LogArgs {
-    /// Show records of this tool; may be combined with others, and with --resource and --prompt.
+pub(super) struct LogArgs {
+    /// Show records of this tool; may be combined with others, and with --resource and --prompt
     #[arg(long, value_name = "NAME")]
-    pub tool: Vec<String>,
-    /// Show records of this resource.
+    tool: Vec<String>,
+    /// Show records of this resource
     #[arg(long, value_name = "URI")]
-    pub resource: Vec<String>,
-    /// Show records of this prompt.
+    resource: Vec<String>,
+    /// Show records of this prompt
     #[arg(long, value_name = "NAME")]
-    pub prompt: Vec<String>,
-    /// Show records of this kind.
+    prompt: Vec<String>,
+    /// Show records of this kind
     #[arg(long = "type", value_name = "KIND")]
-    pub kind: Option<KindArg>,
-    /// Show records with this decision of the policies; n/a shows all.
+    kind: Option<KindArg>,
+    /// Show records with this decision of the policies; n/a shows all
     #[arg(long)]
-    pub policy: Option<PolicyArg>,
-    /// Show records of calls that ended like this.
+    policy: Option<PolicyArg>,
+    /// Show records of calls that ended like this
     #[arg(long)]
-    pub status: Option<StatusArg>,
-    /// Show records not older than this: 10s, 5m, 2h, 1d.
+    status: Option<StatusArg>,
+    /// Show records not older than this: 10s, 5m, 2h, 1d
     #[arg(long, value_name = "SPAN")]
-    pub since: Option<String>,
-    /// Show at most so many records.
+    since: Option<String>,
+    /// Show at most so many records
     #[arg(long, value_name = "N", default_value_t = 100)]
-    pub limit: usize,
-    /// Write JSON.
+    limit: usize,
+    /// Write JSON
     #[arg(long)]
-    pub json: bool,
-    /// Use this profile.
+    pub(super) json: bool,
+    /// Use this profile
     #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// Tell more: errors and context of each record, and the command's own log.
+    profile: Option<String>,
+    /// Tell more: errors and context of each record, and the command's own log
     #[arg(long)]
-    pub debug: bool,
+    debug: bool,
 }
 
 /// The kinds that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KindArg {
+pub(super) enum KindArg {
     /// Calls of tools.
     Tool,
     /// Reads of resources.
     Resource,
-    /// Uses of prompts.
+    /// Uses of prompts
     Prompt,
     /// Logins, tokens, clients and sessions.
     Auth,
@@ -67,7 +68,7 @@ pub enum KindArg {
 
 /// The decisions that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PolicyArg {
+pub(super) enum PolicyArg {
     /// Every rule let the call pass.
     Allow,
     /// A rule refused the call.
@@ -81,7 +82,7 @@ pub enum PolicyArg {
 
 /// The endings that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum StatusArg {
+pub(super) enum StatusArg {
     /// It worked.
     Success,
     /// It did not.
@@ -90,18 +91,18 @@ pub enum StatusArg {
 
 /// What the command has to know of the configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct AuditSource<'a> {
+struct AuditSource<'a> {
     /// The profile in force.
-    pub profile: &'a str,
+    profile: &'a str,
     /// Whether that profile keeps an audit log.
-    pub is_enabled: bool,
+    is_enabled: bool,
     /// The configured path of the log.
-    pub path: &'a Path,
+    path: &'a Path,
 }
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+enum LogError {
     /// There is no log.
     #[error(
         "Audit logging is not enabled for profile '{profile}'. \
@@ -117,27 +118,26 @@ pub enum LogError {
     /// The log could not be read.
     #[error(transparent)]
     Files(#[from] AuditFileError),
-    /// The records could not be written out.
-    #[error("cannot write the records: {0}")]
-    Output(#[from] io::Error),
 }
 
-/// Shows on `out` what `args` ask for; creates no file.
-///
-/// # Errors
-/// When there is no audit log or it cannot be read, the arguments make no sense, or `out` cannot
-/// be written. A reader that has seen enough, such as `head`, is no error.
-pub fn run(args: &LogArgs, source: AuditSource<'_>, clock: &dyn Clock, out: &mut dyn Write) -> Result<(), LogError> {
+pub(super) fn run(args: &LogArgs) -> anyhow::Result<Report> {
+    let common = Common { profile: args.profile.clone(), debug: args.debug, readonly: false };
+    common.start_log();
+    let wishes = LoadWishes { endpoint_faults: EndpointFaults::Skip, is_profile_required: false };
+    let configuration = common.load(wishes)?;
+    let (profile, audit) = (&configuration.profile, &configuration.audit);
+    let source = AuditSource { profile, is_enabled: audit.is_enabled, path: &audit.path };
+    Ok(report(args, source, SystemClock.now())?)
+}
+
+/// What `args` ask for; creates no file.
+fn report(args: &LogArgs, source: AuditSource<'_>, now: Timestamp) -> Result<Report, LogError> {
     if !source.is_enabled {
         return Err(LogError::Disabled { profile: source.profile.to_owned() });
     }
-    let filter = filter(args, clock.now())?;
+    let filter = filter(args, now)?;
     let records = JsonlAuditReader::new(source.path)?.read_newest(&filter, args.limit)?;
-    let written = if args.json { write_json(&records, out) } else { write_text(&records, args.debug, out) };
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => Ok(outcome?),
-    }
+    Ok(Report { text: as_text(&records, args.debug), result: as_json(&records) })
 }
 
 fn filter(args: &LogArgs, now: Timestamp) -> Result<AuditFilter, LogError> {
@@ -167,9 +167,9 @@ fn filter(args: &LogArgs, now: Timestamp) -> Result<AuditFilter, LogError> {
     })
 }
 
-fn write_json(records: &[AuditRecord], out: &mut dyn Write) -> io::Result<()> {
+fn as_json(records: &[AuditRecord]) -> Value {
     let records: Vec<_> = records.iter().map(record_as_json).collect();
-    json_output::write_result(out, &json!({"count": records.len(), "records": records}))
+    json!({"count": records.len(), "records": records})
 }
 
 /// What a list of records tells of one. Arguments and results stay in the log: a list is often
@@ -192,19 +192,20 @@ fn record_as_json(record: &AuditRecord) -> Value {
     })
 }
 
-fn write_text(records: &[AuditRecord], is_detailed: bool, out: &mut dyn Write) -> io::Result<()> {
+fn as_text(records: &[AuditRecord], is_detailed: bool) -> String {
     if records.is_empty() {
-        return writeln!(out, "No audit records found matching the criteria.");
+        return "No audit records found matching the criteria.".to_owned();
     }
     let rule = "=".repeat(80);
-    writeln!(out, "{rule}")?;
+    let mut lines = vec![rule.clone()];
     for record in records {
-        writeln!(out, "{}", record_as_text(record))?;
+        lines.push(record_as_text(record));
         if is_detailed {
-            write_details(record, out)?;
+            lines.extend(details(record));
         }
     }
-    writeln!(out, "{rule}\nTotal records: {}", records.len())
+    lines.extend([rule, format!("Total records: {}", records.len())]);
+    lines.join("\n")
 }
 
 fn record_as_text(record: &AuditRecord) -> String {
@@ -219,11 +220,9 @@ fn record_as_text(record: &AuditRecord) -> String {
     )
 }
 
-fn write_details(record: &AuditRecord, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(error) = &record.error {
-        writeln!(out, "  Error: {}", printable(error))?;
-    }
-    writeln!(out, "  Context: {}", printable(&record.business_context.to_string()))
+fn details(record: &AuditRecord) -> impl Iterator<Item = String> {
+    let error = record.error.as_deref().map(|error| format!("  Error: {}", printable(error)));
+    error.into_iter().chain([format!("  Context: {}", printable(&record.business_context.to_string()))])
 }
 
 fn kind_name(kind: OperationType) -> &'static str {

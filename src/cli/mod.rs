@@ -1,4 +1,59 @@
-//! The commands.
+//! The commands: each reads its options, does one thing through the same parts as the daemon,
+//! and writes its answer to a given writer.
+//!
+//! Exit codes: 0 fine, 1 handled failure, 2 wrong usage.
 
-pub mod json_output;
-pub mod log;
+mod context;
+mod hash_password;
+mod log;
+mod output;
+mod query;
+mod run;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use context::Common;
+use output::Report;
+use std::process::ExitCode;
+
+/// mxcp puts an organisation's data behind a safe door for AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "mxcp", version, about, propagate_version = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the project's tools to MCP clients
+    Serve(serve::ServeArgs),
+    /// Call one tool and print its result
+    Run(run::RunArgs),
+    /// Run SQL on the project's database and print the rows of the last statement
+    Query(query::QueryArgs),
+    /// Show the newest records of the audit log, also while the server runs
+    Log(log::LogArgs),
+    /// Make the hash of a password for auth.local.users
+    HashPassword,
+}
+
+/// Runs a command to its end and tells the exit code.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let mut out = std::io::stdout();
+    match arguments.command {
+        Command::Serve(args) => in_system(&args.common.clone(), false, serve::run(args)),
+        Command::Run(args) => in_system(&args.common.clone(), args.is_json, run::run(args)),
+        Command::Query(args) => in_system(&args.common.clone(), args.is_json, query::run(args)),
+        Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
+        Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
+    }
+}
+
+/// Runs a command that needs actors, and writes what it reports.
+fn in_system(common: &Common, is_json: bool, command: impl Future<Output = anyhow::Result<Report>>) -> ExitCode {
+    common.start_log();
+    let outcome = actix_rt::System::new().block_on(command);
+    output::finish(&mut std::io::stdout(), is_json, outcome)
+}

@@ -35,12 +35,12 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         let provider = providers::read(table);
         let clients = table.get("clients").and_then(|field| clients::read(&field));
         let required_scopes = table.get("authorization").and_then(|field| {
-            field.table(|table| table.get("required_scopes").and_then(|field| clients::read_scopes(&field)))
+            field.table(|table| table.get_or_null("required_scopes").and_then(|field| clients::read_scopes(&field)))
         });
         let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
         let registration = table
             .get("registration")
-            .and_then(|field| field.table(|table| table.get("enabled").and_then(|field| field.boolean())));
+            .and_then(|field| field.table(|table| table.get_or_null("enabled").and_then(|field| field.boolean())));
         refuse_persistence(table);
         let auth = AuthConfiguration {
             provider: provider?,

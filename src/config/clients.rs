@@ -28,7 +28,8 @@ fn read_client(table: &mut Table<'_, '_>, ids: &mut Vec<String>) -> Option<Confi
         Some(id)
     });
     let name = table.require("name").and_then(|field| field.nonempty_text());
-    let secret = table.get("client_secret").map(|field| field.nonempty_text());
+    // A secret that was left blank must not make the client a public one.
+    let secret = table.get_or_null("client_secret").map(|field| field.nonempty_text());
     let redirect_uris = table.get("redirect_uris").and_then(|field| field.list(|item| read_redirect_uri(&item)));
     let kinds = GrantType::ALL.map(|grant| (grant.as_str(), grant));
     let grant_types = table.get("grant_types").and_then(|field| field.list(|item| item.choice(&kinds)));
@@ -36,7 +37,6 @@ fn read_client(table: &mut Table<'_, '_>, ids: &mut Vec<String>) -> Option<Confi
     Some(ConfiguredClient {
         id: ClientId::new(id?),
         name: name?,
-        // A secret that could not be read must not make the client a public one.
         secret: secret.map(|secret| secret.map(Secret::new)).map_or(Some(None), |secret| secret.map(Some))?,
         redirect_uris: redirect_uris.unwrap_or_default(),
         grant_types: grant_types.unwrap_or_else(|| vec![GrantType::AuthorizationCode]),

@@ -3,7 +3,7 @@
 use super::endpoints;
 use super::error::{ConfigError, ConfigErrors};
 use super::files;
-use super::http_settings::{HttpSettings, Scheme};
+use super::http_settings::HttpSettings;
 use super::reader::{Field, Source, is_loopback, parse_boolean};
 use super::references::{Environment, References, expand_path};
 use super::settings::{AuditSettings, Configuration, DuckdbSettings, LogLevel, LoggingSettings};
@@ -11,6 +11,7 @@ use super::site::{self, PathBase, Site};
 use super::tree;
 use super::user::{self, User};
 use std::path::{Path, PathBuf};
+use url::Url;
 
 /// The name of the site file.
 const SITE_FILE: &str = "mxcp-site.yml";
@@ -28,7 +29,7 @@ pub enum EndpointFaults {
 /// What the command line says about the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Where the search for `mxcp-site.yml` begins; absolute.
+    /// Where the search for `mxcp-site.yml` begins.
     pub working_directory: PathBuf,
     /// `--profile`.
     pub profile: Option<String>,
@@ -121,6 +122,8 @@ fn variable(env: Environment<'_>, name: &str) -> Option<String> {
 }
 
 fn find_root(working_directory: &Path) -> Result<PathBuf, ConfigError> {
+    let working_directory = std::path::absolute(working_directory)
+        .map_err(|error| ConfigError::general(format!("the current directory is not known: {error}")))?;
     working_directory
         .ancestors()
         .find(|folder| folder.join(SITE_FILE).is_file())
@@ -186,21 +189,25 @@ fn read_user(path: &Path, site: &Site, root: &Path, env: Environment<'_>, findin
 
 /// Settings that let the wrong people in, or nobody.
 fn warn_of_open_doors(user: &User, warnings: &mut Vec<String>) {
-    let HttpSettings { host, scheme, public_url, .. } = &user.http;
-    if is_loopback(host) {
+    let HttpSettings { host, public_url, .. } = &user.http;
+    let is_private = is_loopback(host);
+    if !user.auth.is_enabled() {
+        if !is_private || public_url.is_some() {
+            warnings.push(format!(
+                "the server on {host} has no authentication: everybody who can reach it may call every tool"
+            ));
+        }
         return;
     }
-    if !user.auth.is_enabled() {
-        warnings.push(format!(
-            "the server listens on {host} without authentication: everybody who can reach it may call every tool"
-        ));
-    } else if public_url.is_none() {
-        warnings.push(
+    match public_url.as_ref().map(|url| Url::parse(url)) {
+        None if !is_private => warnings.push(
             "transport.http.base_url is not set; set it to the URL that clients use, or their sign-ins will fail"
                 .into(),
-        );
-    } else if *scheme == Scheme::Http {
-        warnings.push("transport.http.base_url is plain http: tokens can be read on the way".into());
+        ),
+        Some(Ok(url)) if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) => {
+            warnings.push("transport.http.base_url is plain http: tokens can be read on their way".into());
+        }
+        _ => (),
     }
 }
 
@@ -224,12 +231,15 @@ impl Overrides {
             }
             value
         };
-        Self {
-            duckdb_path: variable(env, "MXCP_DUCKDB_PATH"),
-            is_audit_enabled: flag("MXCP_AUDIT_ENABLED"),
-            is_readonly: flag("MXCP_READONLY").unwrap_or(false) || options.is_readonly,
-            is_debug: flag("MXCP_DEBUG").unwrap_or(false) || options.is_debug,
+        let is_audit_enabled = flag("MXCP_AUDIT_ENABLED");
+        let is_readonly = flag("MXCP_READONLY").unwrap_or(false) || options.is_readonly;
+        let is_debug = flag("MXCP_DEBUG").unwrap_or(false) || options.is_debug;
+        let duckdb_path = variable(env, "MXCP_DUCKDB_PATH");
+        if duckdb_path.as_ref().is_some_and(|path| site::is_in_memory(path)) {
+            let message = format!("environment variable MXCP_DUCKDB_PATH: {}", site::NOT_IN_MEMORY);
+            findings.errors.push(ConfigError::general(message));
         }
+        Self { duckdb_path, is_audit_enabled, is_readonly, is_debug }
     }
 
     fn logging(&self, logging: LoggingSettings) -> LoggingSettings {

@@ -37,7 +37,8 @@ const PROVIDERS: [(&str, Provider); 8] = [
 
 /// Reads `provider` and the blocks of all providers.
 pub(super) fn read(table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
-    let field = table.get("provider");
+    // A provider that was left blank must not be taken for none.
+    let field = table.get_or_null("provider");
     let chosen = match &field {
         Some(field) => field.choice(&PROVIDERS),
         None => Some(Provider::None),
@@ -50,6 +51,10 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
     }
     table.get("keycloak").inspect(check_keycloak);
 
+    let has_block = github.is_some() || oidc.is_some() || local.is_some();
+    if field.is_none() && has_block {
+        table.field().fault("there is a provider's block but no provider; add provider, which may be none");
+    }
     let (name, settings) = match chosen? {
         Provider::None => return Some(ProviderSettings::None),
         Provider::Github => ("github", github.map(|settings| settings.map(ProviderSettings::Github))),

@@ -9,6 +9,7 @@ use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::tool::ToolDefinition;
+pub use mxcp_actors::settings::Lifetimes;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -238,38 +239,6 @@ impl ConfiguredClient {
             scope: self.scopes.clone(),
             issued_at,
             origin: ClientOrigin::Configured,
-        }
-    }
-}
-
-/// How long things last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// From a login's end until its code is redeemed; at most ten minutes (RFC 6749 section 4.1.2).
-    pub authorization_code: Duration,
-    /// An access token.
-    pub access_token: Duration,
-    /// A refresh token that nobody uses.
-    pub refresh_token_idle: Duration,
-    /// A session, however much it is used.
-    pub refresh_token_max: Duration,
-    /// From a login's begin to its end.
-    pub pending_login: Duration,
-    /// How long a client that lost our answer may repeat a refresh; zero is never.
-    pub refresh_grace: Duration,
-}
-
-impl Default for Lifetimes {
-    fn default() -> Self {
-        const MINUTE: u64 = 60;
-        const DAY: u64 = 24 * 60 * MINUTE;
-        Self {
-            authorization_code: Duration::from_secs(MINUTE),
-            access_token: Duration::from_secs(60 * MINUTE),
-            refresh_token_idle: Duration::from_secs(30 * DAY),
-            refresh_token_max: Duration::from_secs(90 * DAY),
-            pending_login: Duration::from_secs(10 * MINUTE),
-            refresh_grace: Duration::from_secs(30),
         }
     }
 }

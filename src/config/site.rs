@@ -15,6 +15,14 @@ const MAX_ROWS: usize = 10_000;
 /// The size at which a file of the audit log is closed when the site file does not say.
 const MAX_FILE_SIZE: u64 = 50 * 1024 * 1024;
 
+/// What is said of a database that is no file.
+pub(super) const NOT_IN_MEMORY: &str = "a database in memory would be lost at every restart; name a file";
+
+/// Whether DuckDB would take `path` for a database in memory.
+pub(super) fn is_in_memory(path: &str) -> bool {
+    path.starts_with(":memory:")
+}
+
 /// The site file, for one profile.
 pub(super) struct Site {
     /// `project`.
@@ -187,16 +195,10 @@ fn read_profile(field: &Field<'_>, base: PathBase<'_>) -> Option<(SiteDuckdb, Si
 
 fn read_duckdb(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteDuckdb> {
     field.table(|table| {
-        let path = table.get("path");
-        if let Some(path) =
-            path.as_ref().filter(|path| path.json().as_str().is_some_and(|path| path.starts_with(":memory:")))
-        {
-            path.fault("a database in memory would be lost at every restart; name a file");
-        }
         let default = SiteDuckdb::default();
         Some(SiteDuckdb {
-            path: base.read(path),
-            is_readonly: table.get("readonly").and_then(|field| field.boolean()).unwrap_or(false),
+            path: table.get("path").and_then(|field| read_database_path(&field, base)),
+            is_readonly: table.get_or_null("readonly").and_then(|field| field.boolean()).unwrap_or(false),
             connections: table.get("connections").and_then(|field| count(&field, 1..=1024)),
             query_timeout: table
                 .get("query_timeout")
@@ -207,6 +209,15 @@ fn read_duckdb(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteDuckdb> {
     })
 }
 
+fn read_database_path(field: &Field<'_>, base: PathBase<'_>) -> Option<PathBuf> {
+    let path = field.nonempty_text()?;
+    if is_in_memory(&path) {
+        field.fault(NOT_IN_MEMORY);
+        return None;
+    }
+    Some(base.path(&path))
+}
+
 fn count(field: &Field<'_>, range: std::ops::RangeInclusive<u64>) -> Option<usize> {
     field.whole_number(range).and_then(|number| usize::try_from(number).ok())
 }
@@ -214,7 +225,7 @@ fn count(field: &Field<'_>, range: std::ops::RangeInclusive<u64>) -> Option<usiz
 fn read_audit(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteAudit> {
     field.table(|table| {
         Some(SiteAudit {
-            is_enabled: table.get("enabled").and_then(|field| field.boolean()),
+            is_enabled: table.get_or_null("enabled").and_then(|field| field.boolean()),
             path: base.read(table.get("path")),
             max_file_size: table
                 .get("max_file_size")

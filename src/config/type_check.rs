@@ -9,49 +9,41 @@ use serde_json::{Value, json};
 /// Reads `enum`, `default` and `examples` into `of`, whose constraints are complete.
 pub(super) fn read_values(table: &mut Table<'_, '_>, of: &mut TypeDefinition) {
     let (enumeration, default, examples) = (table.get("enum"), table.get_or_null("default"), table.get("examples"));
-    let schema = of.json_schema();
     if let Some(field) = enumeration {
-        of.enumeration = read_enumeration(&field, &schema);
+        of.enumeration = read_checked(&field, &of.json_schema()).filter(|values| !values.is_empty());
+        if field.is_empty() {
+            field.fault("must hold at least one value");
+        }
     }
     let schema = of.json_schema();
-    if let Some(field) = default {
+    of.examples = examples.and_then(|field| read_checked(&field, &schema)).unwrap_or_default();
+    of.default = default.map(|field| {
         let value = field.json();
         // Null is a default for any type: the parameter may be left out, and is NULL then.
         if !value.is_null() {
-            check(&field, &schema, &value);
+            check(&field, validator(&schema).ok().as_ref(), &value);
         }
-        of.default = Some(value);
-    }
-    if let Some(field) = examples {
-        of.examples = read_checked(&field, &schema).unwrap_or_default();
-    }
-}
-
-fn read_enumeration(field: &Field<'_>, schema: &Value) -> Option<Vec<Value>> {
-    let values = read_checked(field, schema)?;
-    if field.is_empty() {
-        field.fault("must hold at least one value");
-        return None;
-    }
-    Some(values)
+        value
+    });
 }
 
 fn read_checked(field: &Field<'_>, schema: &Value) -> Option<Vec<Value>> {
+    // A schema that cannot be used has a fault of its own, which is reported where it is.
+    let validator = validator(schema).ok();
     field.list(|item| {
         let value = item.json();
-        check(&item, schema, &value);
+        check(&item, validator.as_ref(), &value);
         Some(value)
     })
 }
 
-fn check(field: &Field<'_>, schema: &Value, value: &Value) {
-    // A schema that cannot be used has a fault of its own, which is reported where it is.
-    let Ok(validator) = validator(schema) else { return };
-    if let Some(error) = validator.iter_errors(value).next() {
+fn check(field: &Field<'_>, validator: Option<&Validator>, value: &Value) {
+    if let Some(error) = validator.and_then(|validator| validator.iter_errors(value).next()) {
         field.fault(format!("does not fit its own type: {error}"));
     }
 }
 
+/// A validator of `schema`, or what is wrong with the schema.
 fn validator(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .should_validate_formats(true)

@@ -11,13 +11,8 @@ struct Command {
     log: LogArgs,
 }
 
-#[derive(Debug)]
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::parse_rfc3339(NOW).unwrap()
-    }
+fn now() -> Timestamp {
+    Timestamp::parse_rfc3339(NOW).unwrap()
 }
 
 fn line(kind: &str, name: &str, status: &str, at: &str, user: Option<&str>) -> String {
@@ -44,20 +39,16 @@ fn folder() -> TempDir {
     folder
 }
 
-fn run_in(folder: &TempDir, options: &[&str]) -> Result<String, LogError> {
+fn report_of(folder: &TempDir, options: &[&str]) -> Result<Report, LogError> {
     let args = Command::try_parse_from([&["log"], options].concat()).unwrap().log;
     let path = folder.path().join("logs.jsonl");
-    let source = AuditSource { profile: "default", is_enabled: true, path: &path };
-    let mut out = Vec::new();
-    run(&args, source, &FixedClock, &mut out)?;
-    Ok(String::from_utf8(out).unwrap())
+    report(&args, AuditSource { profile: "default", is_enabled: true, path: &path }, now())
 }
 
 fn names(options: &[&str]) -> Vec<String> {
-    let output = run_in(&folder(), &[&["--json"], options].concat()).unwrap();
-    let value: Value = serde_json::from_str(&output).unwrap();
-    let records = value["result"]["records"].as_array().unwrap();
-    assert_eq!(value["result"]["count"], records.len());
+    let result = report_of(&folder(), options).unwrap().result;
+    let records = result["records"].as_array().unwrap();
+    assert_eq!(result["count"], records.len());
     records.iter().map(|record| record["operation_name"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -71,18 +62,15 @@ fn the_text_has_a_line_for_each_record_newest_first() {
          ✅ 2026-11-23 11:00:00 [prompt] greeting (3ms) - unknown\n\
          ❌ 2026-11-23 10:00:00 [tool] revenue (3ms) - local:ben\n\
          {rule}\n\
-         Total records: 4\n"
+         Total records: 4"
     );
-    assert_eq!(run_in(&folder(), &[]).unwrap(), expected);
+    assert_eq!(report_of(&folder(), &[]).unwrap().text, expected);
 }
 
 #[test]
 fn the_json_has_the_fields_that_scripts_know_and_no_arguments_or_results() {
-    let output = run_in(&folder(), &["--json", "--limit", "1"]).unwrap();
-    let value: Value = serde_json::from_str(&output).unwrap();
-    assert_eq!(value["status"], "ok");
     assert_eq!(
-        value["result"],
+        report_of(&folder(), &["--limit", "1"]).unwrap().result,
         json!({"count": 1, "records": [{
             "record_id": "id-auth.login_succeeded",
             "timestamp": "2026-11-23T11:59:58.123456Z",
@@ -126,17 +114,16 @@ fn since_goes_back_from_now() {
 
 #[test]
 fn a_span_of_an_unknown_unit_is_an_error() {
-    let error = run_in(&folder(), &["--since", "1w"]).unwrap_err();
+    let error = report_of(&folder(), &["--since", "1w"]).unwrap_err();
     assert_eq!(error.to_string(), "Invalid time format: 1w. Use format like '10m', '2h', '1d'");
 }
 
 #[test]
 fn nothing_found_is_said() {
     let empty = TempDir::new().unwrap();
-    assert_eq!(run_in(&empty, &[]).unwrap(), "No audit records found matching the criteria.\n");
-    let output = run_in(&empty, &["--json"]).unwrap();
-    let value: Value = serde_json::from_str(&output).unwrap();
-    assert_eq!(value["result"], json!({"count": 0, "records": []}));
+    let report = report_of(&empty, &[]).unwrap();
+    assert_eq!(report.text, "No audit records found matching the criteria.");
+    assert_eq!(report.result, json!({"count": 0, "records": []}));
     assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
 }
 
@@ -144,7 +131,7 @@ fn nothing_found_is_said() {
 fn a_profile_without_a_log_is_an_error() {
     let args = Command::try_parse_from(["log"]).unwrap().log;
     let source = AuditSource { profile: "p", is_enabled: false, path: Path::new("audit/logs-p.jsonl") };
-    let error = run(&args, source, &FixedClock, &mut Vec::new()).unwrap_err();
+    let error = report(&args, source, now()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Audit logging is not enabled for profile 'p'. \
@@ -157,27 +144,9 @@ fn a_name_that_a_caller_chose_cannot_steer_the_terminal_or_forge_a_line() {
     let folder = TempDir::new().unwrap();
     let name = "x\u{1b}[2J\n✅ forged\u{202e}";
     fs::write(folder.path().join("logs-20261123T100000.jsonl"), line("tool", name, "error", NOW, None)).unwrap();
-    let output = run_in(&folder, &["--debug"]).unwrap();
+    let output = report_of(&folder, &["--debug"]).unwrap().text;
     assert!(output.contains("[tool] x\\u{1b}[2J\\u{a}✅ forged\\u{202e} (3ms) - unknown\n"), "{output}");
     assert_eq!(output.lines().count(), 5, "{output}");
-}
-
-#[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
-    struct Closed;
-    impl Write for Closed {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let (folder, args) = (folder(), Command::try_parse_from(["log"]).unwrap().log);
-    let path = folder.path().join("logs.jsonl");
-    let source = AuditSource { profile: "default", is_enabled: true, path: &path };
-    assert!(run(&args, source, &FixedClock, &mut Closed).is_ok());
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! The SQL engine on DuckDB.
+//!
+//! Owns one database, a pool of worker threads with a connection each, and the SQL functions that
+//! tell who a query runs for (`get_username()` and its sisters). It knows nothing of tools,
+//! policies or sessions.
+//!
+//! What keeps users apart: a connection serves one job at a time; the functions answer from that
+//! connection's slot; and a connection on which a job may have left something (settings, variables,
+//! temporary tables) is replaced.
+//!
+//! Several statements in one text run in order, and the rows are those of the last one. Each is
+//! prepared when the ones before it have run. [`SqlEngine::describe`] runs nothing, so it refuses a
+//! text in which a statement needs what an earlier one makes.
+
+#[expect(unsafe_code, reason = "the C API alone tells on whose connection a function runs; see the module")]
+mod capi;
+mod job;
+mod lock;
+mod numbers;
+mod open;
+mod pool;
+mod reaper;
+mod rows;
+mod session;
+#[cfg(test)]
+mod tests;
+mod times;
+
+pub use open::{DuckDbSettings, OpenError, SetupStatement};
+
+use job::{Cancelled, Reply, Work};
+use mxcp_actors::model::sql_value::{SqlRows, SqlValue};
+use mxcp_actors::ports::PortFuture;
+use mxcp_actors::ports::sql_engine::{SqlCaller, SqlEngine, SqlError, SqlQuery};
+use pool::Pool;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long preparing may take; reading the header of a remote file is part of it.
+const DESCRIBE_DEADLINE: Duration = Duration::from_mins(1);
+
+/// An open database that runs SQL.
+#[derive(Debug)]
+pub struct DuckDbEngine {
+    pool: Pool,
+}
+
+impl DuckDbEngine {
+    /// Opens the database; connections follow when they are needed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(settings: &DuckDbSettings) -> Result<Self, OpenError> {
+        open::open(settings).map(|pool| Self { pool })
+    }
+
+    /// Runs a text of one or several statements for the operator, with texts for its parameters,
+    /// and returns the rows of the last: those of a SELECT, the one with `Count` of a change, none
+    /// of anything else.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub async fn run_script(
+        &self,
+        sql: &str,
+        arguments: Vec<(String, String)>,
+        deadline: Duration,
+        row_limit: usize,
+    ) -> Result<SqlRows, SqlError> {
+        let arguments = arguments.into_iter().map(|(name, text)| (name, SqlValue::Text(text))).collect();
+        let caller = Arc::new(SqlCaller::default());
+        self.query(SqlQuery { sql: sql.into(), arguments, caller, deadline, row_limit }).await
+    }
+
+    /// Stops what runs, waits for it, and closes the database. Later queries are refused. Blocks;
+    /// dropping the engine does the same.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
+    async fn ask<T>(&self, deadline: Duration, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, SqlError> {
+        let (reply, answer) = oneshot::channel();
+        let ticket = self.pool.submit(work(reply))?;
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(answer) => {
+                ticket.done();
+                // A reply dropped without an answer means that the pool closed.
+                answer.unwrap_or(Err(SqlError::Unavailable))
+            }
+            Err(_elapsed) if ticket.cancel() == Cancelled::BeforeStart => Err(SqlError::Busy),
+            Err(_elapsed) => Err(SqlError::DeadlineExceeded(deadline)),
+        }
+    }
+}
+
+impl SqlEngine for DuckDbEngine {
+    fn query(&self, query: SqlQuery) -> PortFuture<'_, Result<SqlRows, SqlError>> {
+        let deadline = query.deadline;
+        Box::pin(self.ask(deadline, |reply| Work::Query { query, reply }))
+    }
+
+    fn describe(&self, sql: Arc<str>) -> PortFuture<'_, Result<Vec<String>, SqlError>> {
+        Box::pin(self.ask(DESCRIBE_DEADLINE, |reply| Work::Describe { sql, reply }))
+    }
+}

@@ -1,0 +1,270 @@
+//! Worker threads, each with a connection of its own, and the queue before them.
+//!
+//! Threads of our own rather than tokio's blocking ones: a statement stays with its connection and
+//! the connection with its thread, an idle worker is handed a job directly (the one that was busy
+//! last, whose caches are warm), and closing can wait for all of them.
+
+use super::capi::{Callers, Database};
+use super::job::{Cancelled, Job, JobControl, Reply, Work};
+use super::lock::Lock;
+use super::reaper::Reaper;
+use super::session::Session;
+use mxcp_actors::ports::sql_engine::SqlError;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, PoisonError};
+use std::thread::JoinHandle;
+
+/// How many jobs may wait for each connection before more are turned away.
+const WAITING_PER_WORKER: usize = 256;
+
+/// The pool.
+#[derive(Debug)]
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    threads: Lock<Vec<JoinHandle<()>>>,
+    reaper: Reaper,
+}
+
+#[derive(Debug)]
+struct Shared {
+    database: Lock<Option<Arc<Database>>>,
+    callers: Arc<Callers>,
+    state: Lock<State>,
+    workers_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Jobs that found no idle worker.
+    waiting: VecDeque<Job>,
+    seats: Vec<Seat>,
+    /// Idle workers; the last became idle last.
+    idle: Vec<usize>,
+    is_closing: bool,
+}
+
+/// Where a worker sits and waits.
+#[derive(Debug, Default)]
+struct Seat {
+    handed: Option<Job>,
+    running: Option<Arc<JobControl>>,
+    bell: Arc<Condvar>,
+}
+
+impl Pool {
+    /// Makes a pool of at most `workers` threads, which start when they are needed.
+    pub(super) fn new(database: Arc<Database>, callers: Arc<Callers>, workers: usize) -> Self {
+        let shared = Shared {
+            database: Lock::new(Some(database)),
+            callers,
+            state: Lock::new(State::default()),
+            workers_max: workers.max(1),
+        };
+        Self { shared: Arc::new(shared), threads: Lock::new(Vec::new()), reaper: Reaper::default() }
+    }
+
+    /// Takes a job; the ticket cancels it when dropped.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait already, `Unavailable` when the pool is closed.
+    pub(super) fn submit(&self, work: Work) -> Result<Ticket<'_>, SqlError> {
+        let control = Arc::new(JobControl::default());
+        let job = Job { work, control: Arc::clone(&control) };
+        let mut state = self.shared.state.lock();
+        if state.is_closing {
+            return Err(SqlError::Unavailable);
+        }
+        if let Some(seat) = state.idle.pop().and_then(|index| state.seats.get_mut(index)) {
+            seat.handed = Some(job);
+            let bell = Arc::clone(&seat.bell);
+            drop(state);
+            bell.notify_one();
+        } else if state.seats.len() < self.shared.workers_max {
+            self.start_worker(&mut state, job)?;
+        } else if state.waiting.len() < self.shared.workers_max * WAITING_PER_WORKER {
+            state.waiting.push_back(job);
+        } else {
+            return Err(SqlError::Busy);
+        }
+        Ok(Ticket { pool: self, control: Some(control) })
+    }
+
+    /// Stops everything and waits for the workers; the database closes with the last of them.
+    pub(super) fn close(&self) {
+        let (unserved, running) = self.shared.begin_closing();
+        // Dropping a job's reply tells its asker.
+        drop(unserved);
+        for control in running {
+            self.stop(control);
+        }
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            // A worker contains panics, and there is nothing to do about one that did not.
+            let _ended = thread.join();
+        }
+        self.reaper.close();
+        self.shared.database.lock().take();
+    }
+
+    fn start_worker(&self, state: &mut State, job: Job) -> Result<(), SqlError> {
+        let index = state.seats.len();
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new()
+            .name(format!("duckdb-{index}"))
+            .spawn(move || work(&shared, index))
+            .map_err(|_out_of_threads| SqlError::Busy)?;
+        state.seats.push(Seat { handed: Some(job), ..Seat::default() });
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    fn stop(&self, control: Arc<JobControl>) -> Cancelled {
+        let met = control.cancel();
+        match met {
+            Cancelled::BeforeStart => self.shared.forget(&control),
+            Cancelled::WhileRunning => self.reaper.watch(control),
+            Cancelled::TooLate => {}
+        }
+        met
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Stands for a job that somebody waits for.
+#[derive(Debug)]
+pub(super) struct Ticket<'a> {
+    pool: &'a Pool,
+    control: Option<Arc<JobControl>>,
+}
+
+impl Ticket<'_> {
+    /// The answer has come: nothing is left to cancel.
+    pub(super) fn done(mut self) {
+        self.control = None;
+    }
+
+    /// Stops the job and tells how far it was.
+    pub(super) fn cancel(mut self) -> Cancelled {
+        self.control.take().map_or(Cancelled::TooLate, |control| self.pool.stop(control))
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if let Some(control) = self.control.take() {
+            self.pool.stop(control);
+        }
+    }
+}
+
+impl State {
+    /// What was handed to the worker at `index`, else what waits for longest.
+    fn take_job(&mut self, index: usize) -> Option<Job> {
+        let seat = self.seats.get_mut(index)?;
+        let job = seat.handed.take().or_else(|| self.waiting.pop_front())?;
+        seat.running = Some(Arc::clone(&job.control));
+        Some(job)
+    }
+}
+
+impl Shared {
+    /// Waits for the next job of the worker at `index`; nothing when the pool closes.
+    fn next(&self, index: usize) -> Option<Job> {
+        let mut state = self.state.lock();
+        state.seats.get_mut(index)?.running = None;
+        loop {
+            if let Some(job) = state.take_job(index) {
+                return Some(job);
+            }
+            if state.is_closing {
+                return None;
+            }
+            if !state.idle.contains(&index) {
+                state.idle.push(index);
+            }
+            let bell = Arc::clone(&state.seats.get(index)?.bell);
+            state = bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes a cancelled job out of the queue, so that it does not fill it.
+    fn forget(&self, control: &Arc<JobControl>) {
+        self.state.lock().waiting.retain(|job| !Arc::ptr_eq(&job.control, control));
+    }
+
+    fn begin_closing(&self) -> (Vec<Job>, Vec<Arc<JobControl>>) {
+        let mut state = self.state.lock();
+        state.is_closing = true;
+        let mut unserved: Vec<Job> = state.waiting.drain(..).collect();
+        let mut running = Vec::new();
+        for seat in &mut state.seats {
+            unserved.extend(seat.handed.take());
+            running.extend(seat.running.clone());
+            seat.bell.notify_one();
+        }
+        (unserved, running)
+    }
+
+    fn open_session(&self) -> Result<Session, String> {
+        let database = self.database.lock().clone().ok_or("the database is closed")?;
+        Session::open(&database, &self.callers)
+    }
+}
+
+/// The life of a worker.
+fn work(shared: &Shared, index: usize) {
+    let mut session = None;
+    while let Some(job) = shared.next(index) {
+        serve(shared, &mut session, job);
+    }
+}
+
+fn serve(shared: &Shared, kept: &mut Option<Session>, job: Job) {
+    let control = &job.control;
+    match job.work {
+        Work::Query { query, reply } => {
+            perform(shared, kept, control, reply, |session| session.query(&query, control));
+        }
+        Work::Describe { sql, reply } => perform(shared, kept, control, reply, |session| session.describe(&sql)),
+    }
+}
+
+/// Does one job. Whatever happens in it, a panic included, the next one finds a clean connection.
+fn perform<T>(
+    shared: &Shared,
+    kept: &mut Option<Session>,
+    control: &JobControl,
+    reply: Reply<T>,
+    run: impl FnOnce(&mut Session) -> Result<T, SqlError>,
+) {
+    let mut session = match kept.take().map_or_else(|| shared.open_session(), Ok) {
+        Ok(session) => session,
+        Err(message) => return answer(reply, Err(SqlError::Failed(message))),
+    };
+    if !control.begin(session.interrupter()) {
+        *kept = Some(session);
+        return;
+    }
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut session)));
+    let was_cancelled = control.end();
+    let has_panicked = outcome.is_err();
+    let outcome = outcome.unwrap_or_else(|_panic| Err(SqlError::Failed("the query failed inside mxcp".to_owned())));
+    if outcome.is_err() || was_cancelled {
+        session.recover();
+    }
+    if !has_panicked && !session.is_tainted() {
+        *kept = Some(session);
+    }
+    // Who still waits for a cancelled job is there because the pool closes.
+    answer(reply, if was_cancelled { outcome.map_err(|_interrupted| SqlError::Unavailable) } else { outcome });
+}
+
+fn answer<T>(reply: Reply<T>, outcome: Result<T, SqlError>) {
+    // Nobody waits for the answer of a cancelled job.
+    let _unwanted = reply.send(outcome);
+}

@@ -1,0 +1,150 @@
+//! Rows as JSON.
+
+use super::capi::{Cell, Fields, Kind, QueryResult, ResultShape, Vector};
+use super::numbers;
+use super::times;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mxcp_actors::model::sql_value::{Column, SqlRows};
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// Why the rows could not be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ReadError {
+    /// DuckDB's text, or why a column has no JSON form.
+    Failed(String),
+    /// More rows than allowed.
+    TooMany,
+    /// Nobody waits for them any more.
+    Cancelled,
+}
+
+/// Reads a result to its end.
+///
+/// Rows past `limit` are not computed: the first one ends the statement.
+///
+/// # Errors
+/// See [`ReadError`].
+pub(super) fn read(
+    result: &mut QueryResult<'_>,
+    limit: usize,
+    is_cancelled: impl Fn() -> bool,
+) -> Result<SqlRows, ReadError> {
+    if result.shape() == ResultShape::Nothing {
+        // DuckDB has a column even then, which never has a row.
+        while result.next_chunk().map_err(ReadError::Failed)?.is_some() {}
+        return Ok(SqlRows::default());
+    }
+    let names = unique_names(result.names());
+    refuse_unsupported(&names, result.kinds())?;
+    let mut rows = Vec::new();
+    while let Some(chunk) = result.next_chunk().map_err(ReadError::Failed)? {
+        if is_cancelled() {
+            return Err(ReadError::Cancelled);
+        }
+        if rows.len() + chunk.len() > limit {
+            return Err(ReadError::TooMany);
+        }
+        let columns = chunk.columns();
+        rows.extend((0..chunk.len()).map(|row| object(&names, &columns, row)));
+    }
+    Ok(SqlRows { columns: names.into_iter().map(|name| Column { name }).collect(), rows })
+}
+
+fn object(names: &[String], columns: &[Vector<'_>], row: usize) -> Map<String, Value> {
+    let mut object = Map::with_capacity(names.len());
+    for (name, column) in names.iter().zip(columns) {
+        object.insert(name.clone(), json(column.cell(row)));
+    }
+    object
+}
+
+/// A second `a` becomes `a_1`, unless a column is called so already.
+fn unique_names(names: &[String]) -> Vec<String> {
+    let given: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+    names
+        .iter()
+        .map(|name| {
+            let numbered = (1_usize..).map(|number| format!("{name}_{number}"));
+            let mut free = numbered.filter(|name| !given.contains(name.as_str()) && !taken.contains(name));
+            let unique = if taken.contains(name) { free.next() } else { None }.unwrap_or_else(|| name.clone());
+            taken.insert(unique.clone());
+            unique
+        })
+        .collect()
+}
+
+fn refuse_unsupported(names: &[String], kinds: &[Kind]) -> Result<(), ReadError> {
+    for (name, kind) in names.iter().zip(kinds) {
+        if let Some(unsupported) = kind.unsupported() {
+            return Err(ReadError::Failed(format!(
+                "column \"{name}\" has the type {unsupported}, which has no JSON form; cast it in the query"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn json(cell: Cell<'_>) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Boolean(value) => value.into(),
+        Cell::Integer(value) => value.into(),
+        Cell::Unsigned(value) => value.into(),
+        Cell::Huge(value) => numbers::huge(value),
+        Cell::UnsignedHuge(value) => numbers::unsigned_huge(value),
+        Cell::Float(value) => numbers::float(value),
+        // NaN and the infinities are no JSON; they become null.
+        Cell::Double(value) => value.into(),
+        Cell::Decimal { digits, scale } => numbers::decimal(digits, scale),
+        Cell::Bignum(bytes) => numbers::bignum(bytes),
+        Cell::Date(days) => times::date(days).into(),
+        Cell::Time(unit, value) => times::time(unit, value).into(),
+        Cell::TimeTz { micros, offset_seconds } => times::time_tz(micros, offset_seconds).into(),
+        Cell::Timestamp(unit, value) => times::timestamp(unit, value).into(),
+        Cell::TimestampTz(unit, value) => times::timestamp_tz(unit, value).into(),
+        Cell::Interval { months, days, micros } => times::interval(months, days, micros).into(),
+        Cell::Text(text) => text.into_owned().into(),
+        Cell::Json(text) => serde_json::from_str(&text).unwrap_or_else(|_invalid| text.into_owned().into()),
+        Cell::Blob(bytes) => STANDARD.encode(bytes).into(),
+        Cell::Bit(bytes) => bits(bytes).into(),
+        Cell::Uuid(value) => uuid::Uuid::from_u128(value).to_string().into(),
+        Cell::List(items, range) => range.map(|row| json(items.cell(row))).collect(),
+        Cell::Struct(fields) => structure(fields),
+        Cell::Map { keys, values, entries } => map(keys, values, entries),
+        Cell::Union(member, row) => json(member.cell(row)),
+    }
+}
+
+/// An object, or an array when the fields have no names, as `row(1, 2)` gives.
+fn structure(fields: Fields<'_>) -> Value {
+    if fields.iter().all(|(name, _)| name.is_empty()) {
+        return fields.iter().map(|(_, cell)| json(cell)).collect();
+    }
+    Value::Object(fields.iter().map(|(name, cell)| (name.to_owned(), json(cell))).collect())
+}
+
+fn map(keys: Vector<'_>, values: Vector<'_>, entries: Range<usize>) -> Value {
+    let entry = |row| {
+        let key = match json(keys.cell(row)) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        (key, json(values.cell(row)))
+    };
+    Value::Object(entries.map(entry).collect())
+}
+
+fn bits(bytes: &[u8]) -> String {
+    let Some((unused, bytes)) = bytes.split_first() else { return String::new() };
+    let mut text = String::with_capacity(bytes.len() * 8);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "{byte:08b}");
+    }
+    text.split_off(usize::from(*unused).min(text.len()))
+}

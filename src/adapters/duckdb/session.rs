@@ -1,0 +1,265 @@
+//! One worker's connection and what is prepared on it.
+
+use super::capi::{
+    Activity, CallerSlot, Callers, Connection, Database, Interrupter, QueryResult, Statement, StatementKind,
+};
+use super::job::JobControl;
+use super::rows::{self, ReadError};
+use mxcp_actors::model::sql_value::SqlRows;
+use mxcp_actors::ports::sql_engine::{SqlError, SqlQuery};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How many statements a connection keeps prepared; the one unused for longest goes first.
+const STATEMENTS_MAX: usize = 512;
+
+/// A connection with its prepared statements and the slot that tells who it works for.
+#[derive(Debug)]
+pub(super) struct Session {
+    // Statements are declared, and so dropped, before their connection.
+    statements: HashMap<Arc<str>, Prepared>,
+    /// Statements that DuckDB would run with the name of a former caller.
+    never_kept: HashSet<Arc<str>>,
+    uses: u64,
+    connection: Connection,
+    slot: Arc<CallerSlot>,
+    callers: Arc<Callers>,
+    is_tainted: bool,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    statement: Statement,
+    last_use: u64,
+    /// The plan may hold a caller's name, so it is good only if DuckDB binds it anew each time,
+    /// which it does for functions that read files and not for all others.
+    must_rebind: bool,
+    is_new: bool,
+}
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// A message when DuckDB refuses.
+    pub(super) fn open(database: &Arc<Database>, callers: &Arc<Callers>) -> Result<Self, String> {
+        let connection = Connection::open(database)?;
+        let slot = callers.enter(connection.id());
+        let callers = Arc::clone(callers);
+        Ok(Self {
+            statements: HashMap::new(),
+            never_kept: HashSet::new(),
+            uses: 0,
+            connection,
+            slot,
+            callers,
+            is_tainted: false,
+        })
+    }
+
+    /// Gives what stops the work of this connection.
+    pub(super) fn interrupter(&self) -> Interrupter {
+        self.connection.interrupter()
+    }
+
+    /// Whether the connection may carry something over to the next job (settings, variables,
+    /// temporary tables), so that it must be replaced.
+    pub(super) fn is_tainted(&self) -> bool {
+        self.is_tainted
+    }
+
+    /// Runs `query` and reads the rows of its last statement.
+    ///
+    /// # Errors
+    /// As [`SqlError`]; what a cancelled query answers is read by nobody.
+    pub(super) fn query(&mut self, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
+        self.slot.set(Some(Arc::clone(&query.caller)));
+        let answer = self.run(query, control);
+        self.slot.set(None);
+        answer
+    }
+
+    /// Prepares the statements of `sql` and names their parameters in order of first use.
+    ///
+    /// # Errors
+    /// DuckDB's text.
+    pub(super) fn describe(&self, sql: &str) -> Result<Vec<String>, SqlError> {
+        let mut names: Vec<String> = Vec::new();
+        for statement in self.connection.extract(sql).map_err(SqlError::Failed)? {
+            let statement = statement.map_err(SqlError::Failed)?;
+            for name in statement.parameters() {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Makes the connection usable again after a job that failed or was interrupted: ends the
+    /// transaction that it left open, if any, and clears the request to interrupt.
+    pub(super) fn recover(&mut self) {
+        // Fails when there is no transaction, which is the usual case and fine.
+        let _no_transaction = self.connection.run("ROLLBACK");
+    }
+
+    fn run(&mut self, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
+        self.uses += 1;
+        if let Some(prepared) = self.statements.remove(&query.sql) {
+            match self.run_prepared(prepared, query, control) {
+                Err(RunError::Stale) => self.never_kept.insert(Arc::clone(&query.sql)),
+                Err(RunError::Sql(error)) => return Err(error),
+                Ok(rows) => return Ok(rows),
+            };
+        }
+        let before = Activity::now();
+        let mut statements = self.connection.extract(&query.sql).map_err(SqlError::Failed)?;
+        if statements.remaining() > 1 {
+            return self.run_script(statements, query, control);
+        }
+        let Some(statement) = statements.next() else { return Ok(SqlRows::default()) };
+        let statement = statement.map_err(SqlError::Failed)?;
+        self.note(statement.kind());
+        let ends_or_begins = statement.kind() == StatementKind::Transaction;
+        let prepared =
+            Prepared { statement, last_use: self.uses, must_rebind: before.may_have_kept_since(), is_new: true };
+        let rows = self.run_prepared(prepared, query, control)?;
+        self.refuse_open_transaction(ends_or_begins)?;
+        Ok(rows)
+    }
+
+    /// Runs a statement, and keeps it for the next time if it may be kept.
+    fn run_prepared(
+        &mut self,
+        mut prepared: Prepared,
+        query: &SqlQuery,
+        control: &JobControl,
+    ) -> Result<SqlRows, RunError> {
+        let rows = prepared.run(query, control)?;
+        // What failed is not kept, as it may be stale.
+        if self.may_keep(&prepared, &query.sql) {
+            prepared.last_use = self.uses;
+            self.keep(Arc::clone(&query.sql), prepared);
+        }
+        Ok(rows)
+    }
+
+    fn may_keep(&self, prepared: &Prepared, sql: &Arc<str>) -> bool {
+        match prepared.statement.kind() {
+            StatementKind::Select => !self.never_kept.contains(sql),
+            // Whether it was stale is known only when it has run, which is too late for a change.
+            StatementKind::Change => !prepared.must_rebind,
+            StatementKind::Transaction | StatementKind::Session => false,
+        }
+    }
+
+    /// Runs several statements, each prepared when those before it have run, as it may need what
+    /// they made. They are not kept: their connection is replaced if they left anything on it.
+    fn run_script(
+        &mut self,
+        statements: impl Iterator<Item = Result<Statement, String>>,
+        query: &SqlQuery,
+        control: &JobControl,
+    ) -> Result<SqlRows, SqlError> {
+        let mut last = SqlRows::default();
+        let mut has_transaction = false;
+        for statement in statements {
+            let mut statement = statement.map_err(SqlError::Failed)?;
+            self.note(statement.kind());
+            has_transaction |= statement.kind() == StatementKind::Transaction;
+            bind(&statement, query, control)?;
+            last = read(statement.execute(), query, control)?;
+        }
+        self.refuse_open_transaction(has_transaction)?;
+        Ok(last)
+    }
+
+    fn note(&mut self, kind: StatementKind) {
+        self.is_tainted |= !matches!(kind, StatementKind::Select | StatementKind::Change);
+    }
+
+    /// A transaction cannot outlive its job: the next job may be another user's.
+    fn refuse_open_transaction(&self, has_transaction: bool) -> Result<(), SqlError> {
+        if has_transaction && self.connection.run("ROLLBACK").is_ok() {
+            let message = "the transaction was not ended, so it was rolled back; add COMMIT at the end";
+            return Err(SqlError::Failed(message.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, sql: Arc<str>, prepared: Prepared) {
+        if self.statements.len() >= STATEMENTS_MAX {
+            let oldest = self.statements.iter().min_by_key(|(_, prepared)| prepared.last_use);
+            if let Some(oldest) = oldest.map(|(sql, _)| Arc::clone(sql)) {
+                self.statements.remove(&oldest);
+            }
+        }
+        self.statements.insert(sql, prepared);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.callers.leave(self.connection.id());
+    }
+}
+
+enum RunError {
+    /// The plan holds the answer that one of the caller's functions gave to another query.
+    Stale,
+    Sql(SqlError),
+}
+
+impl From<RunError> for SqlError {
+    fn from(error: RunError) -> Self {
+        match error {
+            // A statement that has just been prepared is not stale.
+            RunError::Stale => Self::Failed("the statement must be prepared again".to_owned()),
+            RunError::Sql(error) => error,
+        }
+    }
+}
+
+impl Prepared {
+    fn run(&mut self, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, RunError> {
+        bind(&self.statement, query, control).map_err(RunError::Sql)?;
+        let before = Activity::now();
+        let result = self.statement.execute();
+        let is_stale = self.must_rebind && !self.is_new && !before.has_bound_since();
+        let may_keep_answers = before.may_have_kept_since();
+        let rows = if is_stale {
+            drop(result);
+            Err(RunError::Stale)
+        } else {
+            read(result, query, control).map_err(RunError::Sql)
+        };
+        self.statement.clear_bindings();
+        self.must_rebind |= may_keep_answers;
+        self.is_new = false;
+        rows
+    }
+}
+
+fn read(result: Result<QueryResult<'_>, String>, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
+    let mut result = result.map_err(SqlError::Failed)?;
+    rows::read(&mut result, query.row_limit, || control.is_cancelled()).map_err(|error| match error {
+        ReadError::Failed(message) => SqlError::Failed(message),
+        ReadError::TooMany => SqlError::TooManyRows(query.row_limit),
+        ReadError::Cancelled => SqlError::Unavailable,
+    })
+}
+
+/// Binds the arguments that the statement names; others are none of its business.
+fn bind(statement: &Statement, query: &SqlQuery, control: &JobControl) -> Result<(), SqlError> {
+    if control.is_cancelled() {
+        return Err(SqlError::Unavailable);
+    }
+    for (position, name) in statement.parameters().iter().enumerate() {
+        let Some((_, value)) = query.arguments.iter().find(|(argument, _)| argument == name) else {
+            return Err(SqlError::Failed(format!("the parameter ${name} has no value")));
+        };
+        let bound = statement.bind(position, value);
+        bound.map_err(|message| SqlError::Failed(format!("the parameter ${name}: {message}")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! What the commands share: options, configuration, and the log on standard error.
+
+use crate::config::{self, Configuration, EndpointFaults, LoadOptions};
+use clap::Args;
+use std::io::IsTerminal as _;
+use tracing_subscriber::EnvFilter;
+
+/// Options of every command that works on a project.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Common {
+    /// The profile; otherwise `MXCP_PROFILE`, otherwise that of mxcp-site.yml
+    #[arg(long)]
+    pub(super) profile: Option<String>,
+    /// Log what helps to find a fault
+    #[arg(long)]
+    pub(super) debug: bool,
+    /// Open the database for reading only
+    #[arg(long)]
+    pub(super) readonly: bool,
+}
+
+/// What a command needs beyond the common options.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LoadWishes {
+    pub(super) endpoint_faults: EndpointFaults,
+    pub(super) is_profile_required: bool,
+}
+
+impl Common {
+    /// Reads the configuration of the project that the working directory is in.
+    pub(super) fn load(&self, wishes: LoadWishes) -> anyhow::Result<Configuration> {
+        let options = LoadOptions {
+            working_directory: std::env::current_dir()?,
+            profile: self.profile.clone(),
+            is_readonly: self.readonly,
+            is_debug: self.debug,
+            endpoint_faults: wishes.endpoint_faults,
+            is_profile_required: wishes.is_profile_required,
+        };
+        let configuration = config::load(&options, &|name| std::env::var(name).ok())?;
+        for warning in &configuration.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(configuration)
+    }
+
+    /// Starts the log on standard error: warnings, or with `--debug` everything of ours.
+    pub(super) fn start_log(&self) {
+        let is_debug = self.debug || matches!(std::env::var("MXCP_DEBUG").as_deref(), Ok("1" | "true" | "yes"));
+        let level = if is_debug { "info,mxcp=debug,mxcp_actors=debug" } else { "warn" };
+        let filter = EnvFilter::try_from_env("MXCP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+        let is_terminal = std::io::stderr().is_terminal();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal);
+        // A second start in one process, as in tests, keeps the first.
+        let _already_started = log.with_writer(std::io::stderr).try_init();
+    }
+}

@@ -1,0 +1,71 @@
+//! `mxcp serve`: the daemon.
+
+use super::context::{Common, LoadWishes};
+use super::output::Report;
+use crate::config::{Configuration, EndpointFaults};
+use crate::wiring::{Daemon, ServeOptions};
+use clap::{Args, ValueEnum};
+use std::io::Write as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// How clients talk to the server
+    #[arg(long, value_enum, default_value_t = Transport::StreamableHttp)]
+    transport: Transport,
+    /// The port to listen on
+    #[arg(long)]
+    port: Option<u16>,
+    /// Keep no MCP session between requests
+    #[arg(long)]
+    stateless: bool,
+    /// Serve what can be served when some tool files are faulty
+    #[arg(long)]
+    ignore_errors: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    StreamableHttp,
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
+    let endpoint_faults = if args.ignore_errors { EndpointFaults::Skip } else { EndpointFaults::Refuse };
+    let configuration = args.common.load(LoadWishes { endpoint_faults, is_profile_required: true })?;
+    // Before the sockets open, so that a signal during the start is not lost.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let daemon = Daemon::start(&configuration, &ServeOptions { port: args.port, is_stateless: args.stateless }).await?;
+    announce(&configuration, daemon.base_url())?;
+    let shutdown = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    daemon.run(shutdown).await?;
+    Ok(Report::text("Server stopped"))
+}
+
+/// Says where the server listens; by now it does.
+fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    let auth = if configuration.auth.is_enabled() { "on" } else { "off: everybody may call" };
+    let audit = if configuration.audit.is_enabled { "on" } else { "off" };
+    writeln!(
+        out,
+        "mxcp {} serves project '{}' with profile '{}'\n  \
+           tools           {}\n  \
+           authentication  {auth}\n  \
+           audit log       {audit}\n  \
+           pages           {base_url}\n  \
+           MCP endpoint    {base_url}/mcp\n\
+         Ready. Stop with Ctrl-C.",
+        env!("CARGO_PKG_VERSION"),
+        configuration.project,
+        configuration.profile,
+        configuration.tools.len(),
+    )?;
+    out.flush()
+}

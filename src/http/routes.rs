@@ -1,0 +1,94 @@
+//! Every route of the daemon.
+
+use super::mcp::{self, McpState};
+use super::oauth::{authorize, callback, consent, login, register, revoke, token};
+use super::{AppState, cors, root};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+/// The longest form or registration that is read.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// Which routes there are.
+#[derive(Clone, Debug)]
+pub struct RouteOptions {
+    /// Where the identity provider sends people back to; `None` when they log in here.
+    pub callback_path: Option<String>,
+    /// Whether people have to log in.
+    pub needs_login: bool,
+}
+
+/// Adds all routes.
+pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: McpState) {
+    config.app_data(web::PayloadConfig::new(FORM_BYTES_MAX));
+    mcp::configure(config, mcp_state);
+    config.route("/", web::get().to(root::get)).route("/health", web::get().to(health));
+    if !options.needs_login {
+        return;
+    }
+    for path in [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-authorization-server/mcp",
+        "/mcp/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/mcp",
+        "/mcp/.well-known/openid-configuration",
+    ] {
+        config.service(any_page(path).route(web::get().to(authorization_server)));
+    }
+    for path in [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+        "/mcp/.well-known/oauth-protected-resource",
+    ] {
+        config.service(any_page(path).route(web::get().to(protected_resource)));
+    }
+    config
+        .service(any_page("/register").route(web::post().to(register::post)))
+        .service(any_page("/token").route(web::post().to(token::post)))
+        .service(any_page("/revoke").route(web::post().to(revoke::post)))
+        .service(
+            web::resource("/authorize").route(web::get().to(authorize::get)).route(web::post().to(authorize::post)),
+        )
+        .route("/consent", web::post().to(consent::post))
+        .route("/login", web::post().to(login::post))
+        .route("/logout", web::post().to(root::sign_out))
+        .route("/signed-out", web::get().to(root::signed_out));
+    if let Some(path) = &options.callback_path {
+        config.route(path, web::get().to(callback::get));
+    }
+}
+
+/// A resource that scripts of any page may use: it rests on no cookie.
+fn any_page(
+    path: &str,
+) -> actix_web::Resource<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    web::resource(path).wrap(cors::for_any_page())
+}
+
+async fn authorization_server(state: Data<AppState>) -> HttpResponse {
+    state.metadata.authorization_server()
+}
+
+async fn protected_resource(state: Data<AppState>) -> HttpResponse {
+    state.metadata.protected_resource()
+}
+
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// What is not there.
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    let text = format!("there is nothing at {}", request.path());
+    HttpResponse::NotFound().json(json!({"error": "not_found", "error_description": text}))
+}

@@ -1,0 +1,371 @@
+//! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
+//! sees all of them.
+
+use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
+use crate::adapters::github::{GitHubIdp, GitHubSettings};
+use crate::adapters::http_client::{HttpClient, HttpClientSettings};
+use crate::adapters::jsonl_audit::JsonlAuditStore;
+use crate::adapters::local_users::{LocalUser, LocalUsers};
+use crate::adapters::null_audit::NullAudit;
+use crate::adapters::oidc::{OidcIdp, OidcSettings};
+use crate::adapters::system::{SystemClock, SystemEntropy};
+use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, ProviderSettings};
+use crate::http::AppState;
+use crate::http::auth::ResourceGuard;
+use crate::http::cookies::Cookies;
+use crate::http::host_guard::{Names, NamesOf};
+use crate::http::mcp::{BODY_MAX_DEFAULT, McpOptions, McpShared};
+use crate::http::oauth::{MetadataDocuments, MetadataOptions};
+use crate::http::pages::{Home, Pages};
+use crate::http::routes::RouteOptions;
+use crate::http::server::{self, ServerParts};
+use actix_web::dev::{Server, ServerHandle};
+use anyhow::{Context as _, anyhow};
+use mxcp_actors::authorization::LoginMethod;
+use mxcp_actors::handles::WorkerHandles;
+use mxcp_actors::model::resource::Resource;
+use mxcp_actors::policy::{Endpoint, PolicyBook};
+use mxcp_actors::ports::audit_store::AuditStore;
+use mxcp_actors::ports::clock::Clock;
+use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use mxcp_actors::ports::sql_engine::SqlEngine;
+use mxcp_actors::settings::Settings;
+use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
+use mxcp_actors::tool_calls::ToolCatalog;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The most clients that may be registered at a time: about 100 MB of memory.
+const REGISTERED_CLIENTS_MAX: u64 = 100_000;
+
+/// What the command line says about serving.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServeOptions {
+    /// `--port`; 0 lets the system choose.
+    pub port: Option<u16>,
+    /// `--stateless`.
+    pub is_stateless: bool,
+}
+
+/// A daemon that listens and serves.
+pub struct Daemon {
+    server: Server,
+    handle: ServerHandle,
+    supervisor: Supervisor,
+    engine: Arc<DuckDbEngine>,
+    stopping: watch::Sender<bool>,
+    base_url: String,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+impl Daemon {
+    /// Starts everything; when this returns the sockets are open.
+    ///
+    /// # Errors
+    /// Whatever keeps it from serving, for the operator.
+    pub async fn start(configuration: &Configuration, options: &ServeOptions) -> anyhow::Result<Self> {
+        let http = &configuration.http;
+        let listeners = server::listen(&http.host, options.port.unwrap_or(http.port)).with_context(|| {
+            let port = options.port.unwrap_or(http.port);
+            format!(
+                "cannot listen on {}:{port}; is another server running there? choose another with --port",
+                http.host
+            )
+        })?;
+        let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
+        let base_url = http.base_url(Some(port));
+        let settings = settings(configuration, &base_url)?;
+        let engine = Arc::new(open_database(&configuration.duckdb)?);
+        let definitions = definitions(configuration, engine.as_ref()).await?;
+        let ports = ports(configuration, &base_url, Arc::clone(&engine), audit_store(configuration)?)?;
+        let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
+
+        let (stopping, is_stopping) = watch::channel(false);
+        let parts = server_parts(configuration, options, &settings, &definitions, (&supervisor, port, is_stopping))?;
+        let (server, handle) = server::start(parts, listeners).context("cannot serve")?;
+        Ok(Self { server, handle, supervisor, engine, stopping, base_url })
+    }
+
+    /// The URL that clients use.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Serves until `shutdown` is ready, then stops in order: no new requests, those in flight
+    /// finish, then the actors from the top down, the audit log last, then the database.
+    ///
+    /// # Errors
+    /// When it stopped for another reason than `shutdown`.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { server, handle, mut supervisor, engine, stopping, .. } = self;
+        let mut serving = actix_rt::spawn(server);
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            actor = supervisor.wait_for_failure() => Err(anyhow!("the actor {actor} has ended; stopping")),
+            ended = &mut serving => Err(anyhow!("the HTTP server has ended: {ended:?}")),
+        };
+        // Streams that would stay open for ever end themselves.
+        stopping.send_replace(true);
+        handle.stop(true).await;
+        supervisor.stop().await;
+        tokio::task::spawn_blocking(move || engine.close()).await?;
+        outcome
+    }
+}
+
+/// The actors without HTTP, for a command that makes one call.
+#[derive(Debug)]
+pub struct Workshop {
+    /// The actors of one worker.
+    pub worker: WorkerHandles,
+    supervisor: Supervisor,
+    engine: Arc<DuckDbEngine>,
+}
+
+impl Workshop {
+    /// Starts the actors of the daemon, with an audit log that keeps nothing.
+    ///
+    /// # Errors
+    /// Whatever keeps them from working, for the operator.
+    pub async fn start(configuration: &Configuration) -> anyhow::Result<Self> {
+        let base_url = configuration.http.base_url(None);
+        let engine = Arc::new(open_database(&configuration.duckdb)?);
+        let definitions = definitions(configuration, engine.as_ref()).await?;
+        let ports = ports(configuration, &base_url, Arc::clone(&engine), Arc::new(NullAudit))?;
+        let supervisor = Supervisor::start(ports, settings(configuration, &base_url)?, definitions).await?;
+        Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
+    }
+
+    /// Stops the actors and closes the database.
+    ///
+    /// # Errors
+    /// When closing the database failed.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.supervisor.stop().await;
+        let engine = self.engine;
+        tokio::task::spawn_blocking(move || engine.close()).await?;
+        Ok(())
+    }
+}
+
+/// Opens the project's database.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub fn open_database(configuration: &DatabaseConfiguration) -> Result<DuckDbEngine, OpenError> {
+    DuckDbEngine::open(&DuckDbSettings {
+        path: Some(configuration.path.clone()),
+        read_only: configuration.is_readonly,
+        connections: configuration.connections,
+        setup: Vec::new(),
+    })
+}
+
+/// What the actors go by.
+fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Settings> {
+    let auth = &configuration.auth;
+    let resource = Resource::parse(&format!("{base_url}/mcp"));
+    let known_since = SystemClock.now();
+    Ok(Settings {
+        issuer: base_url.to_owned(),
+        resource: resource.ok_or_else(|| anyhow!("{base_url} is not a URL that clients could use"))?,
+        is_origin_an_alias: true,
+        lifetimes: auth.lifetimes.clone(),
+        required_scopes: auth.required_scopes.clone(),
+        configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
+        is_registration_open: auth.is_registration_enabled,
+        registered_clients_max: REGISTERED_CLIENTS_MAX,
+        query_deadline: configuration.duckdb.query_timeout,
+        query_rows_max: configuration.duckdb.max_rows,
+    })
+}
+
+/// Everything about tools that can be worked out before the first call: schemas, validators,
+/// compiled rules, and whether the SQL makes sense to the database as it is now.
+async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
+    let tools = configuration.tools.clone();
+    let endpoints = tools.iter().map(|tool| Endpoint {
+        name: tool.name.clone(),
+        parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+        returns: tool.returns.clone(),
+        policies: tool.policies.clone(),
+    });
+    let mut faults = Vec::new();
+    let book = PolicyBook::compile(endpoints.collect());
+    let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
+    for tool in &tools {
+        if let Err(fault) = check_sql(engine, tool).await {
+            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
+        }
+    }
+    let catalog = ToolCatalog::build(tools);
+    let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
+    match (book, catalog) {
+        (Ok(book), Ok(catalog)) if faults.is_empty() => {
+            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book) })
+        }
+        _ => Err(anyhow!("Found {} endpoint(s) with errors\n{}", faults.len(), faults.join("\n"))),
+    }
+}
+
+async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {
+    let used = engine.describe(Arc::clone(&tool.sql)).await.map_err(|error| error.to_string())?;
+    let declared = |name: &String| tool.parameters.iter().any(|parameter| parameter.name == *name);
+    let undeclared: Vec<&str> = used.iter().filter(|name| !declared(name)).map(String::as_str).collect();
+    let unused: Vec<&str> = tool
+        .parameters
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .filter(|name| !used.iter().any(|other| other == name))
+        .collect();
+    if undeclared.is_empty() && unused.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the parameters and the SQL do not fit: missing in parameters: [{}], unused in the SQL: [{}]",
+        undeclared.join(", "),
+        unused.join(", ")
+    ))
+}
+
+fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<dyn AuditStore>> {
+    let audit = &configuration.audit;
+    if !audit.is_enabled {
+        return Ok(Arc::new(NullAudit));
+    }
+    let store = JsonlAuditStore::open(&audit.path, audit.max_file_size, Arc::new(SystemClock));
+    Ok(Arc::new(store.context("cannot keep an audit log")?))
+}
+
+fn ports(
+    configuration: &Configuration,
+    base_url: &str,
+    engine: Arc<DuckDbEngine>,
+    audit_store: Arc<dyn AuditStore>,
+) -> anyhow::Result<Ports> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Ports {
+        entropy: Arc::new(SystemEntropy),
+        audit_store,
+        client_store: Arc::new(MemoryClients::default()),
+        grant_store: Arc::new(MemoryGrants::default()),
+        session_store: Arc::new(MemorySessions::default()),
+        sql_engine: engine,
+        login_method: login_method(&configuration.auth.provider, base_url, &clock)?,
+        clock,
+    })
+}
+
+fn login_method(provider: &ProviderSettings, base_url: &str, clock: &Arc<dyn Clock>) -> anyhow::Result<LoginMethod> {
+    match provider {
+        ProviderSettings::None => Ok(LoginMethod::Off),
+        ProviderSettings::Local(local) => {
+            let users = local.users.iter().map(|user| LocalUser {
+                username: user.username.clone(),
+                password_hash: user.password_hash.expose().to_owned(),
+                email: user.email.clone(),
+                name: user.name.clone(),
+                role: user.role.clone(),
+                permissions: user.permissions.clone(),
+                groups: user.groups.clone(),
+            });
+            Ok(LoginMethod::Password(Arc::new(LocalUsers::new(users.collect())?)))
+        }
+        ProviderSettings::Github(github) => {
+            let settings = GitHubSettings {
+                client_id: github.client_id.clone(),
+                client_secret: github.client_secret.clone(),
+                auth_url: github.auth_url.to_string(),
+                token_url: github.token_url.to_string(),
+                scope: github.scope.to_string(),
+                redirect_uri: format!("{base_url}{}", github.callback_path),
+            };
+            Ok(LoginMethod::Provider(Arc::new(GitHubIdp::new(settings, http_client()?, Arc::clone(clock))?)))
+        }
+        ProviderSettings::Oidc(oidc) => {
+            let settings = OidcSettings {
+                config_url: oidc.config_url.to_string(),
+                client_id: oidc.client_id.clone(),
+                client_secret: oidc.client_secret.clone(),
+                scope: oidc.scope.to_string(),
+                redirect_uri: format!("{base_url}{}", oidc.callback_path),
+                audience: oidc.audience.clone(),
+                extra_authorize_params: oidc.extra_authorize_params.clone(),
+                provider_name: Some(oidc.provider_name.clone()),
+            };
+            let idp = Arc::new(OidcIdp::new(settings, http_client()?, Arc::clone(clock))?);
+            let early = Arc::clone(&idp);
+            actix_rt::spawn(async move { early.warm_up().await });
+            Ok(LoginMethod::Provider(idp))
+        }
+    }
+}
+
+fn http_client() -> anyhow::Result<HttpClient> {
+    Ok(HttpClient::new(&HttpClientSettings::default())?)
+}
+
+fn callback_path(provider: &ProviderSettings) -> Option<String> {
+    match provider {
+        ProviderSettings::Github(github) => Some(github.callback_path.clone()),
+        ProviderSettings::Oidc(oidc) => Some(oidc.callback_path.clone()),
+        ProviderSettings::Local(_) | ProviderSettings::None => None,
+    }
+}
+
+fn server_parts(
+    configuration: &Configuration,
+    options: &ServeOptions,
+    settings: &Settings,
+    definitions: &Definitions,
+    (supervisor, port, is_stopping): (&Supervisor, u16, watch::Receiver<bool>),
+) -> anyhow::Result<ServerParts> {
+    let http = &configuration.http;
+    let (handles, base_url) = (supervisor.handles().clone(), settings.issuer.as_str());
+    let needs_login = configuration.auth.is_enabled();
+    let guard =
+        if needs_login { ResourceGuard::closed(handles.sessions.clone(), settings)? } else { ResourceGuard::open() };
+    let names = Arc::new(Names::new(&NamesOf {
+        base_url: &base_url.parse()?,
+        port,
+        allowed_hosts: &http.allowed_hosts,
+        allowed_origins: &http.allowed_origins,
+        needs_token: needs_login,
+    }));
+    let is_stateless = options.is_stateless || http.is_stateless;
+    let mcp = McpShared::new(
+        &definitions.catalog,
+        McpOptions {
+            guard: Arc::new(guard),
+            names: Arc::clone(&names),
+            sessions: (!is_stateless).then(|| handles.mcp_sessions.clone()),
+            instructions: None,
+            body_max: BODY_MAX_DEFAULT,
+            is_stopping,
+        },
+    )?;
+    let state = AppState {
+        pages: Pages::new(base_url)?,
+        home: Home::new(&configuration.project, base_url, &definitions.catalog),
+        cookies: Cookies::new(base_url),
+        metadata: MetadataDocuments::new(&MetadataOptions { settings, project: &configuration.project }),
+        needs_login,
+        trusts_proxy: http.trust_proxy,
+        handles,
+    };
+    Ok(ServerParts {
+        state: Arc::new(state),
+        mcp: Arc::new(mcp),
+        names,
+        routes: RouteOptions { callback_path: callback_path(&configuration.auth.provider), needs_login },
+        workers: supervisor.workers().clone(),
+    })
+}
