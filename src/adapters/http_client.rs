@@ -16,8 +16,8 @@ use std::time::Duration;
 /// and a code works only once.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many bytes of a foreign error text are repeated.
-const DETAIL_BYTES_MAX: usize = 160;
+/// How many characters of a foreign error text are repeated.
+const DETAIL_CHARS_MAX: usize = 160;
 
 /// The limits of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl HttpClient {
         if error.is_connect() {
             return classify_connect(error);
         }
-        if error.is_decode() && io_kind(error).is_none_or(|kind| kind == ErrorKind::InvalidData) {
+        if error.is_decode() && has_io_kind(error, ErrorKind::InvalidData) {
             return HttpFault::Undecodable;
         }
         HttpFault::BrokenOff
@@ -166,25 +166,30 @@ impl HttpClient {
 }
 
 fn classify_connect(error: &reqwest::Error) -> HttpFault {
-    match io_kind(error) {
-        Some(ErrorKind::ConnectionRefused) => HttpFault::ConnectionRefused,
-        // The TLS library reports its errors inside an I/O error of this kind.
-        Some(ErrorKind::InvalidData) => HttpFault::TlsFailed(innermost_text(error)),
-        _ => HttpFault::ConnectFailed(innermost_text(error)),
+    if has_io_kind(error, ErrorKind::ConnectionRefused) {
+        return HttpFault::ConnectionRefused;
     }
+    // The TLS library reports its errors inside an I/O error of this kind.
+    if has_io_kind(error, ErrorKind::InvalidData) {
+        return HttpFault::TlsFailed(innermost_text(error));
+    }
+    HttpFault::ConnectFailed(innermost_text(error))
 }
 
-/// The kind of the first I/O error among the causes.
-fn io_kind(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
-    causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind)
+fn has_io_kind(error: &(dyn StdError + 'static), kind: ErrorKind) -> bool {
+    causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|cause| cause.kind() == kind)
 }
 
 /// The text of the innermost cause, which unlike the outer ones does not name the URL.
 fn innermost_text(error: &(dyn StdError + 'static)) -> String {
     let text = causes(error).last().map(ToString::to_string).unwrap_or_default();
-    text.chars().filter(|c| !c.is_control()).take(DETAIL_BYTES_MAX).collect()
+    text.chars().filter(|c| !c.is_control()).take(DETAIL_CHARS_MAX).collect()
 }
 
+/// The error and its causes. An I/O error does not count what it wraps among its sources.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&cause| cause.source())
+    std::iter::successors(Some(error), |&cause| match cause.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+        None => cause.source(),
+    })
 }

@@ -28,6 +28,9 @@ use url::Url;
 /// The longest lifetime that is believed, so that adding it to a time cannot overflow.
 const LIFETIME_MAX: Duration = Duration::from_hours(10 * 366 * 24);
 
+/// The longest error code that is repeated.
+const ERROR_CODE_BYTES_MAX: usize = 64;
+
 type TokenBody = StandardTokenResponse<IdTokenField, BasicTokenType>;
 type TokenFault = RequestTokenError<UpstreamError, BasicErrorResponse>;
 type TokenClient = oauth2::Client<
@@ -222,7 +225,7 @@ impl<'a> TokenEndpoint<'a> {
     fn explain_refusal(&self, refusal: &BasicErrorResponse, sent: &[&Secret]) -> UpstreamError {
         let provider = self.settings.provider.to_owned();
         let code = refusal.error().as_ref();
-        let error = clean_text(code, sent);
+        let error = clean_text(&clean_code(code), sent);
         let detail = refusal.error_description().map(|text| clean_text(text, sent));
         if code == "invalid_grant" || self.settings.dialect.invalid_grant_codes.contains(&code) {
             UpstreamError::InvalidGrant { provider, detail: detail.unwrap_or(error) }
@@ -270,9 +273,13 @@ fn refresh_token(body: &TokenBody) -> Option<Secret> {
 
 /// Whether a body is an error answer of RFC 6749 section 5.2, whatever its status.
 fn is_oauth_error(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct ErrorField {
-        error: Option<serde_json::Value>,
-    }
-    serde_json::from_slice::<ErrorField>(body).is_ok_and(|body| body.error.is_some_and(|error| error.is_string()))
+    serde_json::from_slice::<serde_json::Value>(body)
+        .is_ok_and(|body| body.get("error").is_some_and(serde_json::Value::is_string))
+}
+
+/// An error code for showing. What does not look like one could be anything.
+fn clean_code(code: &str) -> String {
+    let is_code = (1..=ERROR_CODE_BYTES_MAX).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
+    if is_code { code.to_owned() } else { "an error without a proper code".to_owned() }
 }

@@ -66,7 +66,8 @@ pub(super) fn parse(text: &str) -> Result<PasswordHash, String> {
     if hash.algorithm != ARGON2ID_IDENT {
         return Err(format!("is a hash of {}, not of argon2id; make one with `mxcp hash-password`", hash.algorithm));
     }
-    if hash.version.is_some_and(|version| version != u32::from(Version::V0x13)) {
+    // Without a version the hash is of the first one, which the library would misread.
+    if hash.version != Some(u32::from(Version::V0x13)) {
         return Err("is of an old version of argon2; only version 19 is accepted".to_owned());
     }
     let params = Params::try_from(&hash).map_err(|_| "has parameters that argon2id does not know".to_owned())?;

@@ -141,6 +141,7 @@ fn only_usable_argon2id_hashes_are_accepted() {
         ("$2b$12$abcdefghijklmnopqrstuv", "hash"),
         (&good.replace("argon2id", "argon2i"), "not of argon2id"),
         (&good.replace("v=19", "v=16"), "old version"),
+        (&good.replace("$v=19", ""), "old version"),
         (&good.replace("m=8", "m=4194304"), "1 GiB"),
         (&good.replace("t=1", "t=100"), "64 passes"),
         (&good.replace("m=8", "m=1"), "parameters"),

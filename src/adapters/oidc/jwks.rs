@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn set(keys: Value) -> KeySet {
+    fn set(keys: &Value) -> KeySet {
         KeySet::read(&json!({ "keys": keys })).unwrap()
     }
 
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_key_is_found_by_its_identifier() {
-        let set = set(json!([rsa("a"), rsa("b")]));
+        let set = set(&json!([rsa("a"), rsa("b")]));
         assert_eq!(ids(&set, Some("b"), Algorithm::RS256), ["b"]);
         assert_eq!(ids(&set, Some("c"), Algorithm::RS256), [""; 0]);
         assert_eq!(ids(&set, None, Algorithm::RS256), ["a", "b"]);
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_key_serves_no_algorithm_of_another_kind() {
-        let set = set(json!([
+        let set = set(&json!([
             rsa("rsa"),
             {"kty": "EC", "crv": "P-256", "kid": "p256", "x": "AQAB", "y": "AQAB"},
             {"kty": "EC", "crv": "P-384", "kid": "p384", "x": "AQAB", "y": "AQAB"},
@@ -114,7 +114,7 @@ mod tests {
         let with = |field: &str, value: Value| {
             let mut key = rsa("a");
             key[field] = value;
-            ids(&set(json!([key])), None, Algorithm::RS256).len()
+            ids(&set(&json!([key])), None, Algorithm::RS256).len()
         };
         assert_eq!(with("use", json!("enc")), 0);
         assert_eq!(with("use", json!("sig")), 1);
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn keys_of_unknown_kinds_are_passed_over() {
-        let set = set(json!([
+        let set = set(&json!([
             {"kty": "AKP", "kid": "pq", "pub": "AQAB"},
             {"kty": "EC", "crv": "secp256k1", "kid": "k1", "x": "AQAB", "y": "AQAB"},
             "nonsense",

@@ -15,6 +15,7 @@ use actix_web::http::header::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connect::Snippet;
+use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use mxcp_actors::authorization::{ConsentPrompt, PasswordPrompt, Visit};
 use mxcp_actors::tool_calls::ToolCatalog;
@@ -204,8 +205,7 @@ impl Pages {
         values: &serde_json::Value,
         redirect_scheme: Option<&str>,
     ) -> HttpResponse {
-        let rendered =
-            self.templates.get_template(template).and_then(|template| template.render(Value::from_serialize(values)));
+        let rendered = self.templates.get_template(template).and_then(|template| template.render(Value::from(Serde(values))));
         let html = rendered.unwrap_or_else(|error| {
             tracing::error!(%error, template, "a page could not be rendered");
             "<!doctype html><title>mxcp</title><p>This page could not be shown.</p>".to_owned()
