@@ -4,6 +4,7 @@
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
 use crate::adapters::github::{GitHubIdp, GitHubSettings};
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
+use crate::adapters::jsonl_audit::JsonlAuditStore;
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
@@ -236,8 +237,12 @@ async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolD
 }
 
 fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<dyn AuditStore>> {
-    let _ = configuration;
-    Ok(Arc::new(NullAudit))
+    let audit = &configuration.audit;
+    if !audit.is_enabled {
+        return Ok(Arc::new(NullAudit));
+    }
+    let store = JsonlAuditStore::open(&audit.path, audit.max_file_size, Arc::new(SystemClock));
+    Ok(Arc::new(store.context("cannot keep an audit log")?))
 }
 
 fn ports(

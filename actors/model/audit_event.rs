@@ -2,7 +2,7 @@
 
 use super::ids::{ClientId, SessionId};
 use super::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -119,6 +119,9 @@ impl AuditEvent {
 }
 
 /// One line of the log.
+///
+/// Lines of older writers, which knew fewer fields and wrote null for what they had not, are
+/// read too: whatever has a sensible empty value may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditRecord {
     /// Always `mxcp.endpoints`.
@@ -127,7 +130,9 @@ pub struct AuditRecord {
     pub schema_version: u32,
     /// A UUID.
     pub record_id: String,
-    /// Counts up by one from record to record, also across restarts.
+    /// Counts up by one from record to record, also across restarts; zero where an older
+    /// writer gave no number.
+    #[serde(default)]
     pub sequence: u64,
     /// When it was accepted, RFC 3339 in UTC.
     pub timestamp: String,
@@ -138,8 +143,10 @@ pub struct AuditRecord {
     /// Whether it worked.
     pub operation_status: OperationStatus,
     /// Milliseconds that it took.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub duration_ms: u64,
     /// `http`, `stdio` or `cli`.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub caller_type: String,
     /// The person.
     pub user_id: Option<String>,
@@ -156,12 +163,14 @@ pub struct AuditRecord {
     /// What went wrong.
     pub error: Option<String>,
     /// Rules that were looked at.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub policies_evaluated: Vec<String>,
     /// What they said.
     pub policy_decision: Option<PolicyDecision>,
     /// Why.
     pub policy_reason: Option<String>,
     /// Fields of the incumbent's readers that group by them.
+    #[serde(default)]
     pub business_context: Value,
 }
 
@@ -169,11 +178,14 @@ impl AuditRecord {
     /// The record of `event`, accepted at `at` under the number `sequence`.
     #[must_use]
     pub fn of(event: AuditEvent, sequence: u64, at: Timestamp, record_id: String) -> Self {
-        let business_context = serde_json::json!({
+        let mut business_context = serde_json::json!({
             "operation_type": event.operation_type,
             "operation_name": event.operation_name,
             "operation_status": event.status,
         });
+        if let (Some(fields), Some(decision)) = (business_context.as_object_mut(), event.policy_decision) {
+            fields.insert("policy_decision".to_owned(), serde_json::json!(decision));
+        }
         Self {
             schema_name: "mxcp.endpoints".to_owned(),
             schema_version: 2,
@@ -198,6 +210,15 @@ impl AuditRecord {
             business_context,
         }
     }
+}
+
+/// Reads null as the empty value.
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Which records to show. An empty filter shows all.
@@ -227,5 +248,44 @@ impl AuditFilter {
             && self.operation_type.is_none_or(|kind| kind == record.operation_type)
             && self.policy.is_none_or(|decision| record.policy_decision == Some(decision))
             && self.status.is_none_or(|status| status == record.operation_status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_incumbent_is_read() {
+        let line = r#"{"schema_name": "mxcp.endpoints", "schema_version": 2,
+            "record_id": "7c9c0a6e-0f0b-4c41-9d4f-7f3a5f9d2a11", "timestamp": "2025-11-02T09:31:07.123456Z",
+            "operation_type": "resource", "operation_name": "item://{id}", "operation_status": "error",
+            "duration_ms": 3, "caller_type": "http", "user_id": null, "session_id": null, "trace_id": null,
+            "input_data": {"id": 1}, "output_data": null, "error": "Policy enforcement failed: no",
+            "policies_evaluated": [], "policy_decision": null, "policy_reason": null,
+            "business_context": {"operation_type": "resource"}, "execution_events": [], "prev_hash": null,
+            "record_hash": null, "signature": null}"#;
+        let record: AuditRecord = serde_json::from_str(line).unwrap();
+        assert_eq!((record.sequence, record.operation_type), (0, OperationType::Resource));
+        assert!(Timestamp::parse_rfc3339(&record.timestamp).is_some());
+    }
+
+    #[test]
+    fn what_an_older_writer_left_out_or_null_is_empty() {
+        let line = r#"{"schema_name": "mxcp.endpoints", "schema_version": 2, "record_id": "r",
+            "timestamp": "2025-11-02T09:31:07Z", "operation_type": "tool", "operation_name": "t",
+            "operation_status": "success", "duration_ms": null, "policies_evaluated": null}"#;
+        let record: AuditRecord = serde_json::from_str(line).unwrap();
+        assert_eq!((record.duration_ms, record.policies_evaluated.len(), record.client_id), (0, 0, None));
+    }
+
+    #[test]
+    fn the_business_context_tells_the_decision_only_when_there_was_one() {
+        let mut event = AuditEvent::auth("auth.x", OperationStatus::Error, AuditCaller::default());
+        let record = AuditRecord::of(event.clone(), 1, Timestamp::from_secs(0), String::new());
+        assert_eq!(record.business_context.get("policy_decision"), None);
+        event.policy_decision = Some(PolicyDecision::Deny);
+        let record = AuditRecord::of(event, 1, Timestamp::from_secs(0), String::new());
+        assert_eq!(record.business_context["policy_decision"], "deny");
     }
 }

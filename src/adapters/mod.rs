@@ -6,6 +6,7 @@
 pub mod duckdb;
 pub mod github;
 pub mod http_client;
+pub mod jsonl_audit;
 pub mod local_users;
 pub mod null_audit;
 pub mod oidc;

@@ -5,6 +5,7 @@
 
 mod context;
 mod hash_password;
+mod log;
 mod output;
 mod query;
 mod run;
@@ -31,6 +32,8 @@ enum Command {
     Run(run::RunArgs),
     /// Run SQL on the project's database and print the rows of the last statement
     Query(query::QueryArgs),
+    /// Show the newest records of the audit log, also while the server runs
+    Log(log::LogArgs),
     /// Make the hash of a password for auth.local.users
     HashPassword,
 }
@@ -43,6 +46,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(args) => in_system(&args.common.clone(), false, serve::run(args)),
         Command::Run(args) => in_system(&args.common.clone(), args.is_json, run::run(args)),
         Command::Query(args) => in_system(&args.common.clone(), args.is_json, query::run(args)),
+        Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
     }
 }

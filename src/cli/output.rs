@@ -1,6 +1,7 @@
 //! How commands report: text for people, or one JSON document for programs.
 
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -35,20 +36,38 @@ pub(super) fn finish(out: &mut dyn Write, is_json: bool, outcome: anyhow::Result
     let (code, written) = match outcome {
         Ok(report) if is_json => {
             let document = json!({"status": "ok", "result": report.result});
-            (0, writeln!(out, "{document:#}"))
+            (0, writeln!(out, "{}", ascii(&document)))
         }
         Ok(report) if report.text.is_empty() => (0, Ok(())),
         Ok(report) => (0, writeln!(out, "{}", report.text.trim_end_matches('\n'))),
         Err(error) if error.is::<UsageError>() => (2, writeln!(err, "Error: {error}")),
         Err(error) if is_json => {
             let document = json!({"status": "error", "error": format!("{error:#}")});
-            (1, writeln!(out, "{document:#}").and_then(|()| writeln!(err, "Aborted!")))
+            (1, writeln!(out, "{}", ascii(&document)).and_then(|()| writeln!(err, "Aborted!")))
         }
         Err(error) => (1, writeln!(err, "Error: {error:#}\nAborted!")),
     };
     // A closed pipe is how `head` ends a command; there is nobody left to tell.
     let _reader_is_gone = written;
     ExitCode::from(code)
+}
+
+/// `document` on lines of its own and in ASCII: whatever reads it need not guess an encoding,
+/// and nothing in it can steer a terminal.
+fn ascii(document: &Value) -> String {
+    // Characters beyond ASCII occur in strings only, so they can be escaped afterwards.
+    let mut text = String::new();
+    for character in format!("{document:#}").chars() {
+        if character.is_ascii() {
+            text.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _infallible = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
 }
 
 /// A result for people: a table of rows, a list, an object, or a plain value.
@@ -120,6 +139,15 @@ fn cell(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_indented_and_in_ascii() {
+        let mut out = Vec::new();
+        let report = Report { text: String::new(), result: json!("Käthe 🦆") };
+        finish(&mut out, true, Ok(report));
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "{\n  \"status\": \"ok\",\n  \"result\": \"K\\u00e4the \\ud83e\\udd86\"\n}\n");
+    }
 
     #[test]
     fn rows_become_a_table() {

@@ -1,0 +1,205 @@
+//! The names of the log's files, and their order.
+
+use super::AuditFileError;
+use mxcp_actors::model::timestamp::Timestamp;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// When a segment was begun, and its number among those of that second.
+///
+/// The order of names is the order of records: see [`Segments::create_next`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SegmentName {
+    stamp: String,
+    number: u32,
+}
+
+impl SegmentName {
+    /// Reads what stands between the stem and the extension, such as `20261123T100712-2`.
+    fn parse(text: &str) -> Option<Self> {
+        let (stamp, number) = match text.split_once('-') {
+            Some((stamp, number)) => (stamp, number.parse().ok()?),
+            None => (text, 0),
+        };
+        let is_stamp = stamp.len() == 15
+            && stamp.bytes().enumerate().all(|(at, byte)| if at == 8 { byte == b'T' } else { byte.is_ascii_digit() });
+        is_stamp.then(|| Self { stamp: stamp.to_owned(), number })
+    }
+
+    fn text(&self) -> String {
+        if self.number == 0 { self.stamp.clone() } else { format!("{}-{}", self.stamp, self.number) }
+    }
+
+    /// The name for a segment begun at `now` that sorts after `newest`, whatever the clock did
+    /// in between.
+    fn after(newest: Option<Self>, now: Timestamp) -> Self {
+        let stamp = stamp(now);
+        match newest {
+            Some(newest) if newest.stamp >= stamp => {
+                Self { stamp: newest.stamp, number: newest.number.saturating_add(1) }
+            }
+            _ => Self { stamp, number: 0 },
+        }
+    }
+}
+
+/// The second of `at` in UTC, as names have it.
+fn stamp(at: Timestamp) -> String {
+    OffsetDateTime::from_unix_timestamp(at.as_secs())
+        .ok()
+        .and_then(|at| at.format(format_description!("[year][month][day]T[hour][minute][second]")).ok())
+        .unwrap_or_else(|| "00000000T000000".to_owned())
+}
+
+/// The files of one log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Segments {
+    /// The configured path, where older versions kept a single file.
+    path: PathBuf,
+    folder: PathBuf,
+    stem: String,
+}
+
+impl Segments {
+    /// The files that `path` stands for.
+    ///
+    /// # Errors
+    /// When it has no file name, or one that is not UTF-8.
+    pub(super) fn new(path: &Path) -> Result<Self, AuditFileError> {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let (Some(stem), Some(parent)) = (stem, path.parent()) else {
+            return Err(AuditFileError::NotAFile(path.to_owned()));
+        };
+        let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        Ok(Self { path: path.to_owned(), folder: folder.to_owned(), stem: stem.to_owned() })
+    }
+
+    /// The folder that they are in.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Those that exist, newest first. A folder that does not exist has none.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub(super) fn newest_first(&self) -> Result<Vec<PathBuf>, AuditFileError> {
+        let mut names = self.names()?;
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        let mut paths: Vec<_> = names.iter().map(|name| self.path_of(name)).collect();
+        if self.path.is_file() {
+            paths.push(self.path.clone());
+        }
+        Ok(paths)
+    }
+
+    /// Creates the folder, readable for its owner alone, and makes sure that files can be
+    /// created in it: a fault shall be seen at the start, not by the first caller.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be created.
+    pub(super) fn prepare(&self) -> Result<(), AuditFileError> {
+        let create = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        create.map_err(AuditFileError::refused("create the audit folder", &self.folder))?;
+        let probe = self.folder.join(format!("{}.{}.probe", self.stem, std::process::id()));
+        create_file(&probe).map_err(AuditFileError::refused("write to the audit folder", &self.folder))?;
+        fs::remove_file(&probe).map_err(AuditFileError::refused("remove", &probe))
+    }
+
+    /// Creates the segment that follows all others, readable for its owner alone.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed or the file cannot be created.
+    pub(super) fn create_next(&self, now: Timestamp) -> Result<(File, PathBuf), AuditFileError> {
+        loop {
+            let path = self.path_of(&SegmentName::after(self.names()?.into_iter().max(), now));
+            match create_file(&path) {
+                Ok(file) => return Ok((file, path)),
+                // Another process was faster: its file is in the next listing.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(AuditFileError::refused("create the audit file", &path)(error)),
+            }
+        }
+    }
+
+    fn path_of(&self, name: &SegmentName) -> PathBuf {
+        self.folder.join(format!("{}-{}.jsonl", self.stem, name.text()))
+    }
+
+    fn names(&self) -> Result<Vec<SegmentName>, AuditFileError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(AuditFileError::refused("list", &self.folder))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(AuditFileError::refused("list", &self.folder))?;
+            names.extend(entry.file_name().to_str().and_then(|name| self.parse(name)));
+        }
+        Ok(names)
+    }
+
+    fn parse(&self, file_name: &str) -> Option<SegmentName> {
+        let name = file_name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
+        SegmentName::parse(name)
+    }
+}
+
+fn create_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    fn next(newest: Option<&str>, now: &str) -> String {
+        SegmentName::after(newest.map(|name| SegmentName::parse(name).unwrap()), at(now)).text()
+    }
+
+    #[test]
+    fn a_segment_is_named_after_the_second_in_utc() {
+        assert_eq!(next(None, "2026-11-23T12:07:12.9+02:00"), "20261123T100712");
+    }
+
+    #[test]
+    fn segments_of_one_second_are_numbered() {
+        assert_eq!(next(Some("20261123T100712"), "2026-11-23T10:07:12Z"), "20261123T100712-1");
+        assert_eq!(next(Some("20261123T100712-9"), "2026-11-23T10:07:12Z"), "20261123T100712-10");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_put_a_segment_before_older_ones() {
+        assert_eq!(next(Some("20261123T100712"), "2026-11-23T09:00:00Z"), "20261123T100712-1");
+    }
+
+    #[test]
+    fn the_tenth_of_a_second_comes_after_its_ninth() {
+        assert!(SegmentName::parse("20261123T100712-10") > SegmentName::parse("20261123T100712-9"));
+        assert!(SegmentName::parse("20261123T100713") > SegmentName::parse("20261123T100712-9"));
+    }
+
+    #[test]
+    fn files_of_other_logs_are_not_taken_for_segments() {
+        let segments = Segments::new(Path::new("audit/logs.jsonl")).unwrap();
+        assert!(segments.parse("logs-20261123T100712.jsonl").is_some());
+        for other in
+            ["logs_schemas.jsonl", "logs-default-20261123T100712.jsonl", "logs-20261123T100712.jsonl.gz", "logs-.jsonl"]
+        {
+            assert_eq!(segments.parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_file_name_is_refused() {
+        assert!(matches!(Segments::new(Path::new("/")), Err(AuditFileError::NotAFile(_))));
+    }
+}

@@ -1,0 +1,157 @@
+use super::*;
+use clap::Parser;
+use std::fs;
+use tempfile::TempDir;
+
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+#[derive(Debug, Parser)]
+struct Command {
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+fn now() -> Timestamp {
+    Timestamp::parse_rfc3339(NOW).unwrap()
+}
+
+fn line(kind: &str, name: &str, status: &str, at: &str, user: Option<&str>) -> String {
+    let decision = if status == "error" { "deny" } else { "allow" };
+    let record = json!({
+        "schema_name": "mxcp.endpoints", "schema_version": 2, "record_id": format!("id-{name}"), "timestamp": at,
+        "operation_type": kind, "operation_name": name, "operation_status": status, "duration_ms": 3,
+        "caller_type": "http", "user_id": user, "input_data": {"secret": "s3cret"}, "output_data": [1],
+        "policy_decision": decision, "policy_reason": "because", "business_context": {"operation_name": name},
+    });
+    format!("{record}\n")
+}
+
+/// A log with one record of each kind, the oldest two hours old.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let lines = [
+        line("tool", "revenue", "error", "2026-11-23T10:00:00Z", Some("local:ben")),
+        line("prompt", "greeting", "success", "2026-11-23T11:00:00Z", None),
+        line("resource", "item://{id}", "success", "2026-11-23T11:30:00Z", Some("local:ada")),
+        line("auth", "auth.login_succeeded", "success", "2026-11-23T11:59:58.123456Z", Some("local:ada")),
+    ];
+    fs::write(folder.path().join("logs-20261123T100000.jsonl"), lines.concat()).unwrap();
+    folder
+}
+
+fn report_of(folder: &TempDir, options: &[&str]) -> Result<Report, LogError> {
+    let args = Command::try_parse_from([&["log"], options].concat()).unwrap().log;
+    let path = folder.path().join("logs.jsonl");
+    report(&args, AuditSource { profile: "default", is_enabled: true, path: &path }, now())
+}
+
+fn names(options: &[&str]) -> Vec<String> {
+    let result = report_of(&folder(), options).unwrap().result;
+    let records = result["records"].as_array().unwrap();
+    assert_eq!(result["count"], records.len());
+    records.iter().map(|record| record["operation_name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_text_has_a_line_for_each_record_newest_first() {
+    let rule = "=".repeat(80);
+    let expected = format!(
+        "{rule}\n\
+         ✅ 2026-11-23 11:59:58 [auth] auth.login_succeeded (3ms) - local:ada\n\
+         ✅ 2026-11-23 11:30:00 [resource] item://{{id}} (3ms) - local:ada\n\
+         ✅ 2026-11-23 11:00:00 [prompt] greeting (3ms) - unknown\n\
+         ❌ 2026-11-23 10:00:00 [tool] revenue (3ms) - local:ben\n\
+         {rule}\n\
+         Total records: 4"
+    );
+    assert_eq!(report_of(&folder(), &[]).unwrap().text, expected);
+}
+
+#[test]
+fn the_json_has_the_fields_that_scripts_know_and_no_arguments_or_results() {
+    assert_eq!(
+        report_of(&folder(), &["--limit", "1"]).unwrap().result,
+        json!({"count": 1, "records": [{
+            "record_id": "id-auth.login_succeeded",
+            "timestamp": "2026-11-23T11:59:58.123456Z",
+            "caller_type": "http",
+            "operation_type": "auth",
+            "operation_name": "auth.login_succeeded",
+            "duration_ms": 3,
+            "user_id": "local:ada",
+            "session_id": null,
+            "trace_id": null,
+            "operation_status": "success",
+            "error": null,
+            "business_context": {"operation_name": "auth.login_succeeded"},
+            "policy_decision": "allow",
+        }]})
+    );
+}
+
+#[test]
+fn names_are_joined_by_or() {
+    assert_eq!(names(&["--tool", "revenue", "--resource", "item://{id}"]), ["item://{id}", "revenue"]);
+    assert_eq!(names(&["--tool", "revenue", "--tool", "x", "--prompt", "greeting"]), ["greeting", "revenue"]);
+    assert!(names(&["--tool", "rev'enue"]).is_empty());
+}
+
+#[test]
+fn records_are_chosen_by_kind_decision_and_status() {
+    assert_eq!(names(&["--type", "auth"]), ["auth.login_succeeded"]);
+    assert_eq!(names(&["--policy", "deny"]), ["revenue"]);
+    assert_eq!(names(&["--policy", "n/a"]).len(), 4);
+    assert_eq!(names(&["--status", "error"]), ["revenue"]);
+    assert!(names(&["--type", "auth", "--status", "error"]).is_empty());
+}
+
+#[test]
+fn since_goes_back_from_now() {
+    assert_eq!(names(&["--since", "2s"]), ["auth.login_succeeded"]);
+    assert_eq!(names(&["--since", "30m"]), ["auth.login_succeeded", "item://{id}"]);
+    assert_eq!(names(&["--since", "24h"]).len(), 4);
+}
+
+#[test]
+fn a_span_of_an_unknown_unit_is_an_error() {
+    let error = report_of(&folder(), &["--since", "1w"]).unwrap_err();
+    assert_eq!(error.to_string(), "Invalid time format: 1w. Use format like '10m', '2h', '1d'");
+}
+
+#[test]
+fn nothing_found_is_said() {
+    let empty = TempDir::new().unwrap();
+    let report = report_of(&empty, &[]).unwrap();
+    assert_eq!(report.text, "No audit records found matching the criteria.");
+    assert_eq!(report.result, json!({"count": 0, "records": []}));
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_profile_without_a_log_is_an_error() {
+    let args = Command::try_parse_from(["log"]).unwrap().log;
+    let source = AuditSource { profile: "p", is_enabled: false, path: Path::new("audit/logs-p.jsonl") };
+    let error = report(&args, source, now()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Audit logging is not enabled for profile 'p'. \
+         Enable it in mxcp-site.yml under profiles.p.audit.enabled"
+    );
+}
+
+#[test]
+fn a_name_that_a_caller_chose_cannot_steer_the_terminal_or_forge_a_line() {
+    let folder = TempDir::new().unwrap();
+    let name = "x\u{1b}[2J\n✅ forged\u{202e}";
+    fs::write(folder.path().join("logs-20261123T100000.jsonl"), line("tool", name, "error", NOW, None)).unwrap();
+    let output = report_of(&folder, &["--debug"]).unwrap().text;
+    assert!(output.contains("[tool] x\\u{1b}[2J\\u{a}✅ forged\\u{202e} (3ms) - unknown\n"), "{output}");
+    assert_eq!(output.lines().count(), 5, "{output}");
+}
+
+#[test]
+fn options_that_do_not_exist_are_refused() {
+    for options in [["--follow", ""], ["--export-csv", "x"], ["--policy", "denied"], ["--limit", "-1"]] {
+        assert!(Command::try_parse_from(["log", options[0], options[1]]).is_err(), "{options:?}");
+    }
+}
