@@ -19,6 +19,7 @@ mod lock;
 mod numbers;
 mod open;
 mod pool;
+mod prepared;
 mod reaper;
 mod rows;
 mod session;

@@ -18,6 +18,10 @@ use std::thread::JoinHandle;
 /// How many jobs may wait for each connection before more are turned away.
 const WAITING_PER_WORKER: usize = 256;
 
+/// What DuckDB finds on the main thread of a program, and relies on: it walks expressions by
+/// recursion, up to a depth that overflows the 2 MiB which threads have here by default.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// The pool.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -111,6 +115,7 @@ impl Pool {
         let shared = Arc::clone(&self.shared);
         let thread = std::thread::Builder::new()
             .name(format!("duckdb-{index}"))
+            .stack_size(STACK_BYTES)
             .spawn(move || work(&shared, index))
             .map_err(|_out_of_threads| SqlError::Busy)?;
         state.seats.push(Seat { handed: Some(job), ..Seat::default() });
