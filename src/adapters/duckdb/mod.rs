@@ -14,6 +14,7 @@
 
 #[expect(unsafe_code, reason = "the C API alone tells on whose connection a function runs; see the module")]
 mod capi;
+mod claim;
 mod job;
 mod lock;
 mod numbers;

@@ -209,3 +209,62 @@ fn without_token(error: SqlError, token: &str) -> SqlError {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mxcp_actors::ports::sql_engine::SqlCaller;
+    use std::time::Duration;
+
+    fn session() -> Session {
+        let database = Arc::new(Database::open(None, &[]).unwrap());
+        let callers = Arc::new(Callers::default());
+        let session = Session::open(&database, &callers).unwrap();
+        callers.register(&session.connection).unwrap();
+        session
+    }
+
+    fn keeps(session: &mut Session, sql: &str) -> bool {
+        let sql: Arc<str> = sql.into();
+        for _ in 0..2 {
+            let query = SqlQuery {
+                sql: Arc::clone(&sql),
+                arguments: Vec::new(),
+                caller: Arc::new(SqlCaller::default()),
+                deadline: Duration::MAX,
+                row_limit: 1000,
+            };
+            session.query(&query, &JobControl::default()).unwrap();
+        }
+        session.statements.contains_key(&sql)
+    }
+
+    #[test]
+    fn statements_stay_prepared_when_they_may() {
+        let mut session = session();
+        session.connection.run("CREATE TABLE t AS SELECT 'x' AS who").unwrap();
+        assert!(keeps(&mut session, "SELECT 1"));
+        assert!(keeps(&mut session, "SELECT get_username()"));
+        assert!(keeps(&mut session, "SELECT * FROM t WHERE who = get_username()"));
+        assert!(keeps(&mut session, "INSERT INTO t SELECT get_username()"));
+        assert!(!keeps(&mut session, "SELECT * FROM range(length(get_username()))"));
+        assert!(!keeps(&mut session, "INSERT INTO t SELECT range FROM range(length(get_username()))"));
+        assert!(!keeps(&mut session, "SET VARIABLE x = 1"));
+        assert!(!keeps(&mut session, "SELECT 1; SELECT 2"));
+    }
+
+    #[test]
+    fn the_statement_unused_for_longest_makes_room() {
+        let mut session = session();
+        assert!(keeps(&mut session, "SELECT 0"));
+        assert!(keeps(&mut session, "SELECT 1"));
+        for number in 2..STATEMENTS_MAX {
+            assert!(keeps(&mut session, &format!("SELECT {number}")));
+        }
+        assert!(keeps(&mut session, "SELECT 0"));
+        assert!(keeps(&mut session, "SELECT 'one more'"));
+        assert_eq!(session.statements.len(), STATEMENTS_MAX);
+        assert!(session.statements.contains_key("SELECT 0"));
+        assert!(!session.statements.contains_key("SELECT 1"));
+    }
+}

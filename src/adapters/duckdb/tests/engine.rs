@@ -333,3 +333,29 @@ async fn reading_a_file_works() {
     }
     assert_eq!(engine.describe(Arc::clone(&sql)).await.unwrap(), ["path"]);
 }
+
+#[test]
+fn a_file_is_opened_once_in_a_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.duckdb");
+    let settings = |path: &Path| DuckDbSettings { path: Some(path.to_owned()), ..DuckDbSettings::default() };
+    let first = engine_of(&settings(&path));
+    let same = folder.path().join(".").join("data.duckdb");
+    assert!(matches!(open_error(&same, false), OpenError::AlreadyOpen { .. }));
+    assert!(matches!(open_error(&path, true), OpenError::AlreadyOpen { .. }));
+    let other = engine_of(&settings(&folder.path().join("other.duckdb")));
+    first.close();
+    let second = engine_of(&settings(&path));
+    drop((second, other));
+    drop(engine_of(&settings(&path)));
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_not_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.duckdb");
+    std::fs::write(&path, [7; 16384]).unwrap();
+    assert!(matches!(open_error(&path, false), OpenError::NotADatabase { .. }));
+    std::fs::remove_file(&path).unwrap();
+    drop(engine_of(&DuckDbSettings { path: Some(path), ..DuckDbSettings::default() }));
+}
