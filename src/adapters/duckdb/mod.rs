@@ -14,11 +14,13 @@
 
 #[expect(unsafe_code, reason = "the C API alone tells on whose connection a function runs; see the module")]
 mod capi;
+mod claim;
 mod job;
 mod lock;
 mod numbers;
 mod open;
 mod pool;
+mod prepared;
 mod reaper;
 mod rows;
 mod session;
