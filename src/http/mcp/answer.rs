@@ -1,5 +1,6 @@
 //! Answers as HTTP carries them.
 
+use super::McpTimes;
 use super::accept::Accepted;
 use super::envelope::MessageId;
 use super::error::Fault;
@@ -12,13 +13,8 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::unfold;
 use serde::Serialize;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::time::timeout;
 
-/// A call that takes longer is answered as a stream, so that proxies see that it lives.
-const STREAM_AFTER: Duration = Duration::from_secs(5);
-/// How often a quiet stream says that it lives.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A line of a stream that says nothing.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
@@ -83,15 +79,19 @@ impl Answer {
 
 /// The answer of a call: JSON when it is there soon, otherwise a stream that ends with it.
 /// Dropping the response drops the call.
-pub(super) async fn respond_when_done(mut call: LocalBoxFuture<'static, Answer>, accepted: Accepted) -> HttpResponse {
+pub(super) async fn respond_when_done(
+    mut call: LocalBoxFuture<'static, Answer>,
+    accepted: Accepted,
+    times: McpTimes,
+) -> HttpResponse {
     if !accepted.event_stream {
         return call.await.into_json();
     }
-    match timeout(STREAM_AFTER, &mut call).await {
+    match timeout(times.stream_after, &mut call).await {
         Ok(answer) => answer.respond(accepted),
-        Err(_still_running) => event_stream(unfold(Some(call), |call| async {
+        Err(_still_running) => event_stream(unfold(Some(call), move |call| async move {
             let mut call = call?;
-            match timeout(KEEP_ALIVE, &mut call).await {
+            match timeout(times.keep_alive, &mut call).await {
                 Ok(answer) => Some((Ok(event(&answer.message)), None)),
                 Err(_still_running) => Some((Ok(COMMENT), Some(call))),
             }
