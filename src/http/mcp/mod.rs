@@ -95,7 +95,17 @@ impl McpShared {
     pub fn new(catalog: &ToolCatalog, options: McpOptions) -> Result<Self, serde_json::Error> {
         let McpOptions { guard, names, sessions, instructions, body_max, times, is_stopping } = options;
         let documents = Documents::new(catalog, instructions)?;
+<<<<<<< HEAD
         Ok(Self { guard, names, sessions, documents, body_max, times, is_stopping })
+=======
+        Ok(Self { guard, names, sessions, documents, body_max, times: McpTimes::default(), is_stopping })
+    }
+
+    /// Replaces the times that are right for clients on the internet.
+    #[must_use]
+    pub fn with_times(self, times: McpTimes) -> Self {
+        Self { times, ..self }
+>>>>>>> 585e855ad07c31cc56c5a718757eeabb9cecee0d
     }
 }
 
