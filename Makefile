@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 CACHE ?= $(HOME)/.cache/mxcp
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-export DUCKDB_LIB_DIR ?= $(CACHE)/duckdb-2.0.0
+export DUCKDB_LIB_DIR ?= $(CACHE)/duckdb-2.0.0-r1
 export MXCP_TEST_SDKS ?= $(CACHE)/sdks
 export MXCP_TEST_CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 

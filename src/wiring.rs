@@ -14,7 +14,7 @@ use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
 use crate::http::host_guard::{Names, NamesOf};
-use crate::http::mcp::{BODY_MAX_DEFAULT, McpOptions, McpShared, McpTimes};
+use crate::http::mcp::{BODY_MAX_DEFAULT, McpOptions, McpShared};
 use crate::http::oauth::{MetadataDocuments, MetadataOptions};
 use crate::http::pages::{Home, Pages};
 use crate::http::routes::RouteOptions;
@@ -349,7 +349,6 @@ fn server_parts(
             sessions: (!is_stateless).then(|| handles.mcp_sessions.clone()),
             instructions: None,
             body_max: BODY_MAX_DEFAULT,
-            times: McpTimes::default(),
             is_stopping,
         },
     )?;

@@ -102,16 +102,9 @@ impl TestServer {
             sessions: (!setup.is_stateless).then(|| handles.mcp_sessions.clone()),
             instructions: None,
             body_max: setup.body_max,
-<<<<<<< HEAD
-            times: setup.times,
-            is_stopping,
-        };
-        let shared = Arc::new(McpShared::new(&definitions.catalog, options).unwrap());
-=======
             is_stopping,
         };
         let shared = Arc::new(McpShared::new(&definitions.catalog, options).unwrap().with_times(setup.times));
->>>>>>> 585e855ad07c31cc56c5a718757eeabb9cecee0d
         let workers = supervisor.workers().clone();
         let server = HttpServer::new(move || {
             let state = McpState::new(Arc::clone(&shared), workers.start().tool_calls);

@@ -154,6 +154,7 @@ async fn the_login_page_cannot_be_used_to_leave_consent_out() {
         message: None,
         username: String::new(),
         client_name: None,
+        redirect_scheme: None,
     };
     let submitted = rig.authorization.submit_password(submission(&ada, &page, "ada", "password-of-ada")).await;
     assert_eq!(submitted.unwrap_err(), LoginError::Unknown);

@@ -81,8 +81,6 @@ pub struct McpOptions {
     pub instructions: Option<String>,
     /// The largest message taken, in bytes.
     pub body_max: usize,
-    /// How long a client waits for a sign of life.
-    pub times: McpTimes,
     /// Turns true when the server is to stop, so that open streams end.
     pub is_stopping: watch::Receiver<bool>,
 }
@@ -93,11 +91,8 @@ impl McpShared {
     /// # Errors
     /// When a tool's schema cannot be written as JSON.
     pub fn new(catalog: &ToolCatalog, options: McpOptions) -> Result<Self, serde_json::Error> {
-        let McpOptions { guard, names, sessions, instructions, body_max, times, is_stopping } = options;
+        let McpOptions { guard, names, sessions, instructions, body_max, is_stopping } = options;
         let documents = Documents::new(catalog, instructions)?;
-<<<<<<< HEAD
-        Ok(Self { guard, names, sessions, documents, body_max, times, is_stopping })
-=======
         Ok(Self { guard, names, sessions, documents, body_max, times: McpTimes::default(), is_stopping })
     }
 
@@ -105,7 +100,6 @@ impl McpShared {
     #[must_use]
     pub fn with_times(self, times: McpTimes) -> Self {
         Self { times, ..self }
->>>>>>> 585e855ad07c31cc56c5a718757eeabb9cecee0d
     }
 }
 
