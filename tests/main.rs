@@ -12,6 +12,7 @@ mod config_hostile;
 mod config_load;
 mod config_project;
 mod config_seed;
+mod mcp_protocol;
 mod upstream_github;
 mod upstream_http;
 mod upstream_keys;

@@ -12,7 +12,7 @@ use crate::ports::grant_store::{GrantStore, Redemption};
 use crate::settings::Lifetimes;
 use std::sync::Arc;
 
-/// The most rows that one sweep drops.
+/// The most rows that one step of a sweep drops.
 const SWEEP_STEP: usize = 1_000;
 
 /// Keeps logins and codes.
@@ -87,9 +87,18 @@ impl CodeKeeper {
         Ok(consents)
     }
 
+    /// Drops what is over, in bounded steps, so that others get their turn in between.
     pub(super) async fn sweep(&self) {
-        if let Err(error) = self.store.sweep_grants(self.now(), SWEEP_STEP).await {
-            tracing::warn!(%error, "logins and codes that are over could not be dropped");
+        loop {
+            match self.store.sweep_grants(self.now(), SWEEP_STEP).await {
+                // A full step may have left something.
+                Ok(SWEEP_STEP..) => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "logins and codes that are over could not be dropped");
+                    return;
+                }
+            }
         }
     }
 }

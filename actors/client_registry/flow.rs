@@ -16,6 +16,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A registration that nobody logged in through is dropped after this time.
 const UNUSED_CLIENT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,6 +35,8 @@ pub(crate) struct Registrar {
     default_scope: ScopeSet,
     is_open: bool,
     clients_max: u64,
+    /// Held from counting to adding, or two who register at once would both fit in the last place.
+    turn: Mutex<()>,
 }
 
 impl Registrar {
@@ -56,6 +59,7 @@ impl Registrar {
             default_scope: default_scope.union(&settings.required_scopes),
             is_open: settings.is_registration_open,
             clients_max: settings.registered_clients_max,
+            turn: Mutex::new(()),
         }
     }
 
@@ -67,16 +71,22 @@ impl Registrar {
         if !self.is_open {
             return Err(RegistrationError::Closed);
         }
+        let (id, secret) = (ClientId::new(self.entropy.uuid()), self.entropy.token("mxcp_cs_"));
+        let scopes = (&self.catalogue, &self.default_scope);
+        let registered = register(metadata, id, secret, scopes, self.clock.now())?;
+        self.add(registered.client.clone()).await?;
+        self.record_registration(&registered.client, trace_id).await?;
+        Ok(registered)
+    }
+
+    /// Adds a client if there is room for it.
+    async fn add(&self, client: Client) -> Result<(), RegistrationError> {
+        let _turn = self.turn.lock().await;
         if self.store.count_clients().await? >= self.clients_max {
             tracing::warn!(clients_max = self.clients_max, "a client was refused: too many are registered");
             return Err(RegistrationError::Full);
         }
-        let (id, secret) = (ClientId::new(self.entropy.uuid()), self.entropy.token("mxcp_cs_"));
-        let scopes = (&self.catalogue, &self.default_scope);
-        let registered = register(metadata, id, secret, scopes, self.clock.now())?;
-        self.store.insert_client(registered.client.clone()).await?;
-        self.record_registration(&registered.client, trace_id).await?;
-        Ok(registered)
+        Ok(self.store.insert_client(client).await?)
     }
 
     async fn record_registration(&self, client: &Client, trace_id: Option<String>) -> Result<(), RegistrationError> {

@@ -19,7 +19,7 @@ use crate::settings::Lifetimes;
 use serde_json::json;
 use std::sync::Arc;
 
-/// The most rows that one sweep touches, so that it never takes long.
+/// The most rows that one step of a sweep touches, so that it never takes long.
 const SWEEP_STEP: usize = 1_000;
 
 /// Keeps sessions: the store is the truth, the view follows it.
@@ -44,8 +44,12 @@ impl SessionKeeper {
         let id = SessionId::new(self.ports.entropy.identifier());
         let hash = cookie.as_ref().map(Secret::hash);
         let session = open_session(new, id.clone(), hash, self.ports.clock.now(), &self.lifetimes);
-        self.ports.store.insert_session(session.clone()).await?;
+        // The view goes first: once it is stored somebody may end it, which must find it there.
         self.view.add_session(&session);
+        if let Err(error) = self.ports.store.insert_session(session).await {
+            self.view.remove_session(&id);
+            return Err(error.into());
+        }
         Ok(OpenedSession { id, cookie })
     }
 
@@ -215,8 +219,13 @@ impl SessionKeeper {
     }
 
     pub(super) async fn end_user_sessions(&self, user: UserId, reason: EndReason) -> Result<usize, SessionError> {
+        let mut sessions = self.ports.store.list_user_sessions(user).await?;
+        // Should the store fail halfway, all tokens are dead all the same, and the person's own
+        // visit, which comes last, is still there to try again from.
+        sessions.sort_by_key(|session| session.client_id().is_none());
+        sessions.iter().for_each(|session| self.view.remove_session(&session.id));
         let mut count = 0;
-        for session in self.ports.store.list_user_sessions(user).await? {
+        for session in sessions {
             count += usize::from(self.end_session(session.id, reason).await?.is_some());
         }
         Ok(count)
@@ -249,21 +258,33 @@ impl SessionKeeper {
         Ok(self.ports.store.put_upstream_tokens(id, tokens).await?)
     }
 
-    /// Drops what is over, one bounded step.
+    /// Drops what is over, in bounded steps, so that others get their turn in between.
     pub(super) async fn sweep(&self) {
-        let swept = match self.ports.store.sweep_sessions(self.ports.clock.now(), SWEEP_STEP).await {
-            Ok(swept) => swept,
-            Err(error) => {
-                tracing::warn!(%error, "expired sessions could not be swept");
-                return;
-            }
-        };
-        swept.access_tokens.iter().for_each(|hash| self.view.remove_token(hash));
-        for id in swept.expired_sessions {
-            if let Err(error) = self.end_session(id, EndReason::Expired).await {
-                tracing::warn!(%error, "an expired session could not be ended");
+        loop {
+            match self.sweep_step().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "expired sessions could not be swept");
+                    return;
+                }
             }
         }
+    }
+
+    /// Whether there may be more.
+    async fn sweep_step(&self) -> Result<bool, SessionError> {
+        let swept = self.ports.store.sweep_sessions(self.ports.clock.now(), SWEEP_STEP).await?;
+        let is_full = swept.access_tokens.len().max(swept.expired_sessions.len()) >= SWEEP_STEP;
+        swept.access_tokens.iter().for_each(|hash| self.view.remove_token(hash));
+        let mut outcome = Ok(is_full);
+        for id in swept.expired_sessions {
+            // One that cannot be ended must not keep the others alive.
+            if let Err(error) = self.end_session(id, EndReason::Expired).await {
+                outcome = Err(error);
+            }
+        }
+        outcome
     }
 }
 

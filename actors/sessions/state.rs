@@ -63,12 +63,12 @@ pub(super) struct Expiries {
     pub(super) idle: Timestamp,
 }
 
-/// Tokens never outlive their session; without a refresh token the session ends with the
-/// access token.
+/// Tokens never outlive their session, whose end may be nearer than an access token lives;
+/// without a refresh token the session ends with the access token.
 pub(super) fn expiries(session: &Session, now: Timestamp, with_refresh: bool, lifetimes: &Lifetimes) -> Expiries {
-    let access = (now + lifetimes.access_token).min(session.expires_at);
-    let idle = if with_refresh { (now + lifetimes.refresh_token_idle).min(session.expires_at) } else { access };
-    Expiries { access, idle }
+    let idle = if with_refresh { lifetimes.refresh_token_idle } else { lifetimes.access_token };
+    let idle = (now + idle).min(session.expires_at);
+    Expiries { access: (now + lifetimes.access_token).min(idle), idle }
 }
 
 /// What to do with a refresh token that was presented.

@@ -1,6 +1,20 @@
-//! Parts for tests: clocks that tests move, randomness that repeats, stores that fail on demand.
+//! Parts for tests: clocks that tests move, randomness that repeats, fake neighbours that record
+//! what they are asked, stores that fail on demand, and one suite per store port.
 #![expect(clippy::unwrap_used, reason = "a test kit fails loudly")]
+#![expect(clippy::missing_panics_doc, reason = "what a test kit finds wrong it says by panicking")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "fakes are shared by actors and tests, and a lock is held for some operations on a map only"
+)]
 
+pub mod conformance;
+pub mod fake_idp;
+pub mod fake_passwords;
+pub mod fake_sql;
 pub mod memory_audit;
+#[cfg(test)]
+pub(crate) mod rig;
+pub mod samples;
 pub mod seeded_entropy;
 pub mod tokio_clock;
+pub mod unsteady;

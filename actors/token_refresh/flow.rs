@@ -133,9 +133,11 @@ impl Refresher {
         if self.idp.is_none() {
             return Vec::new();
         }
-        match self.sessions.list_refresh_due(now + AHEAD, limit).await {
+        // More are asked for than wanted, or sessions that are backing off would crowd out the rest.
+        match self.sessions.list_refresh_due(now + AHEAD, limit + self.back_offs.len()).await {
             Ok(due) => {
-                due.into_iter().filter(|id| self.back_offs.get(id).is_none_or(|wait| wait.retry_at <= now)).collect()
+                let is_ready = |id: &SessionId| self.back_offs.get(id).is_none_or(|wait| wait.retry_at <= now);
+                due.into_iter().filter(is_ready).take(limit).collect()
             }
             Err(error) => {
                 tracing::warn!(%error, "sessions due for a refresh could not be listed");

@@ -2,7 +2,7 @@
 
 use super::context::{Common, LoadWishes};
 use super::output::Report;
-use crate::config::{Configuration, EndpointFaults};
+use crate::config::{Configuration, EndpointFaults, LogLevel};
 use crate::wiring::{Daemon, ServeOptions};
 use clap::{Args, ValueEnum};
 use std::io::Write as _;
@@ -33,7 +33,9 @@ enum Transport {
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
     let endpoint_faults = if args.ignore_errors { EndpointFaults::Skip } else { EndpointFaults::Refuse };
-    let configuration = args.common.load(LoadWishes { endpoint_faults, is_profile_required: true })?;
+    let is_profile_required = args.common.profile.is_some() || std::env::var_os("MXCP_PROFILE").is_some();
+    let wishes = LoadWishes { log_level: LogLevel::Info, endpoint_faults, is_profile_required };
+    let configuration = args.common.load(wishes)?;
     // Before the sockets open, so that a signal during the start is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let daemon = Daemon::start(&configuration, &ServeOptions { port: args.port, is_stateless: args.stateless }).await?;

@@ -11,7 +11,7 @@ use std::sync::{MutexGuard, PoisonError};
 pub(super) struct Lock<T>(std::sync::Mutex<T>);
 
 impl<T> Lock<T> {
-    pub(super) fn new(value: T) -> Self {
+    pub(super) const fn new(value: T) -> Self {
         #[expect(clippy::disallowed_types, reason = "as above")]
         Self(std::sync::Mutex::new(value))
     }

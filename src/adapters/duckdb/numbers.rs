@@ -32,12 +32,28 @@ pub(super) fn decimal(digits: i128, scale: u8) -> Value {
     if scale == 0 {
         return huge(digits);
     }
+    if let Some(double) = short_decimal(digits, scale) {
+        return double.into();
+    }
     let text = decimal_text(digits, scale);
     match text.parse::<f64>() {
         // Rust prints the shortest digits that read back as the same double, without exponent.
         Ok(double) if double.to_string() == text => double.into(),
         _ => text.into(),
     }
+}
+
+/// A DECIMAL of at most 15 digits, which a double always keeps.
+///
+/// Both numbers of the division are exact, so its result is the double closest to the quotient:
+/// the same that parsing the text gives, at a tenth of the time.
+fn short_decimal(digits: i128, scale: u8) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    const LIMIT: u64 = 1_000_000_000_000_000;
+    let magnitude = u64::try_from(digits.unsigned_abs()).ok().filter(|magnitude| *magnitude < LIMIT)?;
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits fit the 53 bits of a double")]
+    let double = magnitude as f64 / POWERS.get(usize::from(scale))?;
+    Some(if digits < 0 { -double } else { double })
 }
 
 /// The digits with a point, without zeroes at the end.
@@ -111,6 +127,19 @@ mod tests {
         assert_eq!(decimal(12_345_678_901_234_567_890, 2), json!("123456789012345678.9"));
         assert_eq!(decimal(9_007_199_254_740_993, 0), json!(9_007_199_254_740_993_i64));
         assert_eq!(decimal(90_071_992_547_409_931, 1), json!("9007199254740993.1"));
+    }
+
+    #[test]
+    fn a_short_decimal_is_what_its_text_reads_as() {
+        for scale in 1..=15 {
+            for digits in [0, 1, -7, 10, 123_456_789, -999_999_999_999_999, 300_000_000_000_003] {
+                let parsed = decimal_text(digits, scale).parse::<f64>().unwrap();
+                assert_eq!(short_decimal(digits, scale), Some(parsed), "{digits} / 1e{scale}");
+                assert_eq!(parsed.to_string(), decimal_text(digits, scale));
+            }
+        }
+        assert_eq!(short_decimal(1, 16), None);
+        assert_eq!(short_decimal(1_000_000_000_000_000, 2), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Opening the database.
 
 use super::capi::{Callers, Connection, Database};
+use super::claim::Claim;
 use super::pool::Pool;
 use mxcp_actors::model::secret::Secret;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,12 @@ pub enum OpenError {
         path: String,
         /// DuckDB's text, which names the process.
         detail: String,
+    },
+    /// This process has it open.
+    #[error("the database {path} is open in this process already")]
+    AlreadyOpen {
+        /// The file.
+        path: String,
     },
     /// It must exist to be opened read-only.
     #[error("the database {path} does not exist, and opening it read-only does not create it")]
@@ -94,23 +101,26 @@ pub enum OpenError {
 /// Opens the database and makes its pool.
 pub(super) fn open(settings: &DuckDbSettings) -> Result<Pool, OpenError> {
     let path = settings.path.as_deref();
-    if let Some(path) = path {
-        prepare_path(path, settings.read_only)?;
-    }
+    let claim = path.map(|path| claim(path, settings.read_only)).transpose()?;
     let access = if settings.read_only && path.is_some() { "READ_ONLY" } else { "AUTOMATIC" };
     let database = Database::open(path, &[("access_mode", access), ("duckdb_api", "mxcp")])
         .map_err(|detail| classify(path, detail))?;
     let database = Arc::new(database);
     let callers = Arc::new(Callers::default());
-    set_up(&database, &callers, &settings.setup).map_err(|error| name_path(error, path))?;
-    Ok(Pool::new(database, callers, settings.connections.unwrap_or_else(default_connections)))
+    set_up(&database, &callers, settings)?;
+    Ok(Pool::new(database, callers, claim, settings.connections.unwrap_or_else(default_connections)))
 }
 
-fn set_up(database: &Arc<Database>, callers: &Arc<Callers>, setup: &[SetupStatement]) -> Result<(), OpenError> {
-    let failed = |detail| OpenError::Failed { path: String::new(), detail };
+fn claim(path: &Path, read_only: bool) -> Result<Claim, OpenError> {
+    prepare_path(path, read_only)?;
+    Claim::new(path).ok_or_else(|| OpenError::AlreadyOpen { path: path.display().to_string() })
+}
+
+fn set_up(database: &Arc<Database>, callers: &Arc<Callers>, settings: &DuckDbSettings) -> Result<(), OpenError> {
+    let failed = |detail| OpenError::Failed { path: display(settings.path.as_deref()), detail };
     let connection = Connection::open(database).map_err(failed)?;
     callers.register(&connection).map_err(failed)?;
-    for SetupStatement { purpose, sql } in setup {
+    for SetupStatement { purpose, sql } in &settings.setup {
         connection
             .run(sql.expose())
             .map_err(|detail| OpenError::Setup { purpose: purpose.clone(), detail: first_line(&detail) })?;
@@ -143,13 +153,6 @@ fn classify(path: Option<&Path>, detail: String) -> OpenError {
         OpenError::NotADatabase { path, detail }
     } else {
         OpenError::Failed { path, detail }
-    }
-}
-
-fn name_path(error: OpenError, path: Option<&Path>) -> OpenError {
-    match error {
-        OpenError::Failed { detail, .. } => OpenError::Failed { path: display(path), detail },
-        other => other,
     }
 }
 

@@ -5,6 +5,7 @@
 //! last, whose caches are warm), and closing can wait for all of them.
 
 use super::capi::{Callers, Database};
+use super::claim::Claim;
 use super::job::{Cancelled, Job, JobControl, Reply, Work};
 use super::lock::Lock;
 use super::reaper::Reaper;
@@ -18,11 +19,16 @@ use std::thread::JoinHandle;
 /// How many jobs may wait for each connection before more are turned away.
 const WAITING_PER_WORKER: usize = 256;
 
+/// What DuckDB finds on the main thread of a program, and relies on: it walks expressions by
+/// recursion, up to a depth that overflows the 2 MiB which threads have here by default.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// The pool.
 #[derive(Debug)]
 pub(super) struct Pool {
     shared: Arc<Shared>,
     threads: Lock<Vec<JoinHandle<()>>>,
+    claim: Lock<Option<Claim>>,
     reaper: Reaper,
 }
 
@@ -54,14 +60,19 @@ struct Seat {
 
 impl Pool {
     /// Makes a pool of at most `workers` threads, which start when they are needed.
-    pub(super) fn new(database: Arc<Database>, callers: Arc<Callers>, workers: usize) -> Self {
+    pub(super) fn new(database: Arc<Database>, callers: Arc<Callers>, claim: Option<Claim>, workers: usize) -> Self {
         let shared = Shared {
             database: Lock::new(Some(database)),
             callers,
             state: Lock::new(State::default()),
             workers_max: workers.max(1),
         };
-        Self { shared: Arc::new(shared), threads: Lock::new(Vec::new()), reaper: Reaper::default() }
+        Self {
+            shared: Arc::new(shared),
+            threads: Lock::new(Vec::new()),
+            claim: Lock::new(claim),
+            reaper: Reaper::default(),
+        }
     }
 
     /// Takes a job; the ticket cancels it when dropped.
@@ -104,6 +115,8 @@ impl Pool {
         }
         self.reaper.close();
         self.shared.database.lock().take();
+        // The file is free only now.
+        self.claim.lock().take();
     }
 
     fn start_worker(&self, state: &mut State, job: Job) -> Result<(), SqlError> {
@@ -111,6 +124,7 @@ impl Pool {
         let shared = Arc::clone(&self.shared);
         let thread = std::thread::Builder::new()
             .name(format!("duckdb-{index}"))
+            .stack_size(STACK_BYTES)
             .spawn(move || work(&shared, index))
             .map_err(|_out_of_threads| SqlError::Busy)?;
         state.seats.push(Seat { handed: Some(job), ..Seat::default() });
@@ -267,4 +281,46 @@ fn perform<T>(
 fn answer<T>(reply: Reply<T>, outcome: Result<T, SqlError>) {
     // Nobody waits for the answer of a cancelled job.
     let _unwanted = reply.send(outcome);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> Shared {
+        Shared {
+            database: Lock::new(Some(Arc::new(Database::open(None, &[]).unwrap()))),
+            callers: Arc::default(),
+            state: Lock::default(),
+            workers_max: 1,
+        }
+    }
+
+    fn performed(shared: &Shared, kept: &mut Option<Session>, run: fn(&mut Session) -> u32) -> Result<u32, SqlError> {
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        perform(shared, kept, &JobControl::default(), reply, |session| Ok(run(session)));
+        answer.try_recv().unwrap()
+    }
+
+    #[test]
+    fn a_panic_costs_its_job_and_its_connection_only() {
+        let shared = shared();
+        let mut kept = None;
+        assert_eq!(performed(&shared, &mut kept, |_| 1), Ok(1));
+        assert!(kept.is_some());
+        let failed = performed(&shared, &mut kept, |_| panic!("on purpose"));
+        assert_eq!(failed, Err(SqlError::Failed("the query failed inside mxcp".to_owned())));
+        assert!(kept.is_none());
+        assert_eq!(performed(&shared, &mut kept, |_| 2), Ok(2));
+    }
+
+    #[test]
+    fn a_job_cancelled_before_it_begins_is_not_run() {
+        let shared = shared();
+        let control = JobControl::default();
+        assert_eq!(control.cancel(), Cancelled::BeforeStart);
+        let (reply, mut answer) = tokio::sync::oneshot::channel::<Result<u32, SqlError>>();
+        perform(&shared, &mut None, &control, reply, |_| panic!("was run"));
+        assert!(answer.try_recv().is_err());
+    }
 }

@@ -40,6 +40,8 @@ pub(super) fn read(
     }
     let names = unique_names(result.names());
     refuse_unsupported(&names, result.kinds())?;
+    // Copying a map is cheaper than filling one: nothing is hashed.
+    let empty: Map<String, Value> = names.iter().map(|name| (name.clone(), Value::Null)).collect();
     let mut rows = Vec::new();
     while let Some(chunk) = result.next_chunk().map_err(ReadError::Failed)? {
         if is_cancelled() {
@@ -49,15 +51,15 @@ pub(super) fn read(
             return Err(ReadError::TooMany);
         }
         let columns = chunk.columns();
-        rows.extend((0..chunk.len()).map(|row| object(&names, &columns, row)));
+        rows.extend((0..chunk.len()).map(|row| object(&empty, &columns, row)));
     }
     Ok(SqlRows { columns: names.into_iter().map(|name| Column { name }).collect(), rows })
 }
 
-fn object(names: &[String], columns: &[Vector<'_>], row: usize) -> Map<String, Value> {
-    let mut object = Map::with_capacity(names.len());
-    for (name, column) in names.iter().zip(columns) {
-        object.insert(name.clone(), json(column.cell(row)));
+fn object(empty: &Map<String, Value>, columns: &[Vector<'_>], row: usize) -> Map<String, Value> {
+    let mut object = empty.clone();
+    for (value, column) in object.values_mut().zip(columns) {
+        *value = json(column.cell(row));
     }
     object
 }

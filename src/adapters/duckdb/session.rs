@@ -1,10 +1,8 @@
 //! One worker's connection and what is prepared on it.
 
-use super::capi::{
-    Activity, CallerSlot, Callers, Connection, Database, Interrupter, QueryResult, Statement, StatementKind,
-};
+use super::capi::{Activity, CallerSlot, Callers, Connection, Database, Interrupter, Statement, StatementKind};
 use super::job::JobControl;
-use super::rows::{self, ReadError};
+use super::prepared::{Prepared, RunError, run_once};
 use mxcp_actors::model::sql_value::SqlRows;
 use mxcp_actors::ports::sql_engine::{SqlError, SqlQuery};
 use std::collections::{HashMap, HashSet};
@@ -25,16 +23,6 @@ pub(super) struct Session {
     slot: Arc<CallerSlot>,
     callers: Arc<Callers>,
     is_tainted: bool,
-}
-
-#[derive(Debug)]
-struct Prepared {
-    statement: Statement,
-    last_use: u64,
-    /// The plan may hold a caller's name, so it is good only if DuckDB binds it anew each time,
-    /// which it does for functions that read files and not for all others.
-    must_rebind: bool,
-    is_new: bool,
 }
 
 impl Session {
@@ -76,7 +64,7 @@ impl Session {
         self.slot.set(Some(Arc::clone(&query.caller)));
         let answer = self.run(query, control);
         self.slot.set(None);
-        answer
+        answer.map_err(|error| without_token(error, query.caller.external_token.expose()))
     }
 
     /// Prepares the statements of `sql` and names their parameters in order of first use.
@@ -107,10 +95,10 @@ impl Session {
         self.uses += 1;
         if let Some(prepared) = self.statements.remove(&query.sql) {
             match self.run_prepared(prepared, query, control) {
-                Err(RunError::Stale) => self.never_kept.insert(Arc::clone(&query.sql)),
+                Err(RunError::Stale) => self.never_keep(Arc::clone(&query.sql)),
                 Err(RunError::Sql(error)) => return Err(error),
                 Ok(rows) => return Ok(rows),
-            };
+            }
         }
         let before = Activity::now();
         let mut statements = self.connection.extract(&query.sql).map_err(SqlError::Failed)?;
@@ -121,8 +109,7 @@ impl Session {
         let statement = statement.map_err(SqlError::Failed)?;
         self.note(statement.kind());
         let ends_or_begins = statement.kind() == StatementKind::Transaction;
-        let prepared =
-            Prepared { statement, last_use: self.uses, must_rebind: before.may_have_kept_since(), is_new: true };
+        let prepared = Prepared::new(statement, before.may_have_kept_since());
         let rows = self.run_prepared(prepared, query, control)?;
         self.refuse_open_transaction(ends_or_begins)?;
         Ok(rows)
@@ -135,7 +122,7 @@ impl Session {
         query: &SqlQuery,
         control: &JobControl,
     ) -> Result<SqlRows, RunError> {
-        let rows = prepared.run(query, control)?;
+        let rows = prepared.run(&self.connection, query, control)?;
         // What failed is not kept, as it may be stale.
         if self.may_keep(&prepared, &query.sql) {
             prepared.last_use = self.uses;
@@ -145,10 +132,10 @@ impl Session {
     }
 
     fn may_keep(&self, prepared: &Prepared, sql: &Arc<str>) -> bool {
-        match prepared.statement.kind() {
+        match prepared.kind() {
             StatementKind::Select => !self.never_kept.contains(sql),
             // Whether it was stale is known only when it has run, which is too late for a change.
-            StatementKind::Change => !prepared.must_rebind,
+            StatementKind::Change => !prepared.must_rebind(),
             StatementKind::Transaction | StatementKind::Session => false,
         }
     }
@@ -167,8 +154,8 @@ impl Session {
             let mut statement = statement.map_err(SqlError::Failed)?;
             self.note(statement.kind());
             has_transaction |= statement.kind() == StatementKind::Transaction;
-            bind(&statement, query, control)?;
-            last = read(statement.execute(), query, control)?;
+            let begins = if has_transaction { None } else { Some(&self.connection) };
+            last = run_once(&mut statement, begins, query, control)?;
         }
         self.refuse_open_transaction(has_transaction)?;
         Ok(last)
@@ -185,6 +172,13 @@ impl Session {
             return Err(SqlError::Failed(message.to_owned()));
         }
         Ok(())
+    }
+
+    fn never_keep(&mut self, sql: Arc<str>) {
+        if self.never_kept.len() >= STATEMENTS_MAX {
+            self.never_kept.clear();
+        }
+        self.never_kept.insert(sql);
     }
 
     fn keep(&mut self, sql: Arc<str>, prepared: Prepared) {
@@ -204,62 +198,73 @@ impl Drop for Session {
     }
 }
 
-enum RunError {
-    /// The plan holds the answer that one of the caller's functions gave to another query.
-    Stale,
-    Sql(SqlError),
-}
-
-impl From<RunError> for SqlError {
-    fn from(error: RunError) -> Self {
-        match error {
-            // A statement that has just been prepared is not stale.
-            RunError::Stale => Self::Failed("the statement must be prepared again".to_owned()),
-            RunError::Sql(error) => error,
+/// DuckDB quotes values in its messages, and messages go to logs.
+fn without_token(error: SqlError, token: &str) -> SqlError {
+    /// Anything shorter is no secret, and might be part of a word.
+    const LENGTH_MIN: usize = 8;
+    match error {
+        SqlError::Failed(message) if token.len() >= LENGTH_MIN => {
+            SqlError::Failed(message.replace(token, "[redacted]"))
         }
+        other => other,
     }
 }
 
-impl Prepared {
-    fn run(&mut self, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, RunError> {
-        bind(&self.statement, query, control).map_err(RunError::Sql)?;
-        let before = Activity::now();
-        let result = self.statement.execute();
-        let is_stale = self.must_rebind && !self.is_new && !before.has_bound_since();
-        let may_keep_answers = before.may_have_kept_since();
-        let rows = if is_stale {
-            drop(result);
-            Err(RunError::Stale)
-        } else {
-            read(result, query, control).map_err(RunError::Sql)
-        };
-        self.statement.clear_bindings();
-        self.must_rebind |= may_keep_answers;
-        self.is_new = false;
-        rows
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mxcp_actors::ports::sql_engine::SqlCaller;
+    use std::time::Duration;
 
-fn read(result: Result<QueryResult<'_>, String>, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
-    let mut result = result.map_err(SqlError::Failed)?;
-    rows::read(&mut result, query.row_limit, || control.is_cancelled()).map_err(|error| match error {
-        ReadError::Failed(message) => SqlError::Failed(message),
-        ReadError::TooMany => SqlError::TooManyRows(query.row_limit),
-        ReadError::Cancelled => SqlError::Unavailable,
-    })
-}
+    fn session() -> Session {
+        let database = Arc::new(Database::open(None, &[]).unwrap());
+        let callers = Arc::new(Callers::default());
+        let session = Session::open(&database, &callers).unwrap();
+        callers.register(&session.connection).unwrap();
+        session
+    }
 
-/// Binds the arguments that the statement names; others are none of its business.
-fn bind(statement: &Statement, query: &SqlQuery, control: &JobControl) -> Result<(), SqlError> {
-    if control.is_cancelled() {
-        return Err(SqlError::Unavailable);
+    fn keeps(session: &mut Session, sql: &str) -> bool {
+        let sql: Arc<str> = sql.into();
+        for _ in 0..2 {
+            let query = SqlQuery {
+                sql: Arc::clone(&sql),
+                arguments: Vec::new(),
+                caller: Arc::new(SqlCaller::default()),
+                deadline: Duration::MAX,
+                row_limit: 1000,
+            };
+            session.query(&query, &JobControl::default()).unwrap();
+        }
+        session.statements.contains_key(&sql)
     }
-    for (position, name) in statement.parameters().iter().enumerate() {
-        let Some((_, value)) = query.arguments.iter().find(|(argument, _)| argument == name) else {
-            return Err(SqlError::Failed(format!("the parameter ${name} has no value")));
-        };
-        let bound = statement.bind(position, value);
-        bound.map_err(|message| SqlError::Failed(format!("the parameter ${name}: {message}")))?;
+
+    #[test]
+    fn statements_stay_prepared_when_they_may() {
+        let mut session = session();
+        session.connection.run("CREATE TABLE t AS SELECT 'x' AS who").unwrap();
+        assert!(keeps(&mut session, "SELECT 1"));
+        assert!(keeps(&mut session, "SELECT get_username()"));
+        assert!(keeps(&mut session, "SELECT * FROM t WHERE who = get_username()"));
+        assert!(keeps(&mut session, "INSERT INTO t SELECT get_username()"));
+        assert!(!keeps(&mut session, "SELECT * FROM range(length(get_username()))"));
+        assert!(!keeps(&mut session, "INSERT INTO t SELECT range FROM range(length(get_username()))"));
+        assert!(!keeps(&mut session, "SET VARIABLE x = 1"));
+        assert!(!keeps(&mut session, "SELECT 1; SELECT 2"));
     }
-    Ok(())
+
+    #[test]
+    fn the_statement_unused_for_longest_makes_room() {
+        let mut session = session();
+        assert!(keeps(&mut session, "SELECT 0"));
+        assert!(keeps(&mut session, "SELECT 1"));
+        for number in 2..STATEMENTS_MAX {
+            assert!(keeps(&mut session, &format!("SELECT {number}")));
+        }
+        assert!(keeps(&mut session, "SELECT 0"));
+        assert!(keeps(&mut session, "SELECT 'one more'"));
+        assert_eq!(session.statements.len(), STATEMENTS_MAX);
+        assert!(session.statements.contains_key("SELECT 0"));
+        assert!(!session.statements.contains_key("SELECT 1"));
+    }
 }

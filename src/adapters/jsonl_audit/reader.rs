@@ -61,11 +61,11 @@ impl JsonlAuditReader {
     pub(super) fn last_sequence(&self) -> Result<u64, AuditFileError> {
         for path in self.segments.newest_first()? {
             let mut last = 0;
-            let flow = visit_file(&path, &mut |record| {
+            let _found = visit_file(&path, &mut |record| {
                 last = record.sequence;
                 ControlFlow::Break(())
             })?;
-            if flow.is_break() && last > 0 {
+            if last > 0 {
                 return Ok(last);
             }
         }

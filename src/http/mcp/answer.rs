@@ -1,10 +1,12 @@
 //! Answers as HTTP carries them.
 
+use super::McpTimes;
 use super::accept::Accepted;
 use super::envelope::MessageId;
 use super::error::Fault;
 use super::revision::Era;
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures_util::Stream;
@@ -12,13 +14,8 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::unfold;
 use serde::Serialize;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::time::timeout;
 
-/// A call that takes longer is answered as a stream, so that proxies see that it lives.
-const STREAM_AFTER: Duration = Duration::from_secs(5);
-/// How often a quiet stream says that it lives.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A line of a stream that says nothing.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
@@ -28,7 +25,7 @@ static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering"
 /// A status and the message that goes with it.
 #[derive(Debug)]
 pub(super) struct Answer {
-    status: actix_web::http::StatusCode,
+    status: StatusCode,
     message: Bytes,
 }
 
@@ -36,7 +33,7 @@ impl Answer {
     /// A result that is JSON already.
     pub(super) fn result_json(id: &MessageId, result: &str) -> Self {
         let message = ["{\"jsonrpc\":\"2.0\",\"id\":", id.as_json(), ",\"result\":", result, "}"].concat();
-        Self { status: actix_web::http::StatusCode::OK, message: message.into() }
+        Self { status: StatusCode::OK, message: message.into() }
     }
 
     /// A result.
@@ -48,7 +45,7 @@ impl Answer {
         match serde_json::to_writer(&mut message, result) {
             Ok(()) => {
                 message.push(b'}');
-                Self { status: actix_web::http::StatusCode::OK, message: message.into() }
+                Self { status: StatusCode::OK, message: message.into() }
             }
             Err(error) => {
                 tracing::error!(%error, "a result could not be written as JSON");
@@ -56,6 +53,12 @@ impl Answer {
                 Self::fault(Some(id), &fault, Era::Legacy)
             }
         }
+    }
+
+    /// Nothing: to a request that was taken back there is no answer (MCP 2025-11-25,
+    /// cancellation).
+    pub(super) fn none() -> Self {
+        Self { status: StatusCode::ACCEPTED, message: Bytes::new() }
     }
 
     /// An error. Without an identifier when there was none to be read.
@@ -69,7 +72,7 @@ impl Answer {
 
     /// The answer for a client that takes `accepted`.
     pub(super) fn respond(self, accepted: Accepted) -> HttpResponse {
-        if accepted.json || !self.status.is_success() {
+        if accepted.json || self.status != StatusCode::OK {
             return self.into_json();
         }
         event_stream(futures_util::stream::iter([Ok(event(&self.message))]))
@@ -77,21 +80,29 @@ impl Answer {
 
     /// The answer as plain JSON.
     pub(super) fn into_json(self) -> HttpResponse {
+        if self.message.is_empty() {
+            return HttpResponse::build(self.status).finish();
+        }
         HttpResponse::build(self.status).insert_header((CONTENT_TYPE, JSON)).body(self.message)
     }
 }
 
 /// The answer of a call: JSON when it is there soon, otherwise a stream that ends with it.
 /// Dropping the response drops the call.
-pub(super) async fn respond_when_done(mut call: LocalBoxFuture<'static, Answer>, accepted: Accepted) -> HttpResponse {
+pub(super) async fn respond_when_done(
+    mut call: LocalBoxFuture<'static, Answer>,
+    accepted: Accepted,
+    times: McpTimes,
+) -> HttpResponse {
     if !accepted.event_stream {
         return call.await.into_json();
     }
-    match timeout(STREAM_AFTER, &mut call).await {
+    match timeout(times.stream_after, &mut call).await {
         Ok(answer) => answer.respond(accepted),
-        Err(_still_running) => event_stream(unfold(Some(call), |call| async {
+        Err(_still_running) => event_stream(unfold(Some(call), move |call| async move {
             let mut call = call?;
-            match timeout(KEEP_ALIVE, &mut call).await {
+            match timeout(times.keep_alive, &mut call).await {
+                Ok(answer) if answer.message.is_empty() => None,
                 Ok(answer) => Some((Ok(event(&answer.message)), None)),
                 Err(_still_running) => Some((Ok(COMMENT), Some(call))),
             }

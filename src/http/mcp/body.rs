@@ -1,8 +1,32 @@
-//! Reads a body up to a limit.
+//! Reads a body up to a limit, or gets rid of it.
 
 use super::error::Fault;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The largest body that is thrown away to keep a connection.
+const DISCARD_MAX: usize = 64 * 1024;
+/// How long a body may take that is thrown away.
+const DISCARD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Throws a body away. The server has to close a connection on which an unread body is left,
+/// and opening another costs both sides far more than these bytes, which have usually arrived
+/// with the head already.
+pub(super) async fn discard(mut payload: Payload) {
+    let rest = async {
+        let mut length = 0;
+        while let Some(Ok(bytes)) = payload.next().await {
+            length += bytes.len();
+            if length > DISCARD_MAX {
+                return;
+            }
+        }
+    };
+    // One that takes longer costs its sender the connection.
+    let _took_too_long = timeout(DISCARD_WITHIN, rest).await;
+}
 
 /// The whole body. A message usually comes in one piece, which is then not copied.
 ///

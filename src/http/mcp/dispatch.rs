@@ -82,13 +82,13 @@ impl Request<'_> {
             self.session.and_then(|session| sessions.map(|sessions| sessions.begin_call(&session, id.as_json())));
         Ok(Box::pin(async move {
             let outcome = match in_flight {
-                None => Ok(state.tools.call_tool(call).await),
+                None => state.tools.call_tool(call).await,
                 Some(mut in_flight) => tokio::select! {
-                    outcome = state.tools.call_tool(call) => Ok(outcome),
-                    () = in_flight.cancelled() => Err(Fault::Cancelled),
+                    outcome = state.tools.call_tool(call) => outcome,
+                    () = in_flight.cancelled() => return Answer::none(),
                 },
             };
-            match outcome.and_then(|outcome| tools::render(&name, outcome, era, &state.shared.documents)) {
+            match tools::render(&name, outcome, era, &state.shared.documents) {
                 Ok(result) => Answer::result(&id, &result),
                 Err(fault) => Answer::fault(Some(&id), &fault, era),
             }

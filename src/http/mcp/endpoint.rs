@@ -24,7 +24,10 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, state: Data<Mc
     }
     let caller = match state.shared.guard.authenticate(&request) {
         Ok(caller) => caller,
-        Err(refusal) => return state.shared.guard.refuse(refusal),
+        Err(refusal) => {
+            body::discard(payload).await;
+            return state.shared.guard.refuse(refusal);
+        }
     };
     match (request.method(), &state.shared.sessions) {
         (&Method::POST, _) => post(&request, payload, &state, &caller).await,
@@ -108,7 +111,7 @@ impl Asked<'_> {
         let outcome = Request { state, principal, session, era, id, method, params, trace_id }.dispatch()?;
         match outcome {
             Outcome::Ready(answer) => Ok(answer.respond(accepted)),
-            Outcome::Call(call) => Ok(respond_when_done(call, accepted).await),
+            Outcome::Call(call) => Ok(respond_when_done(call, accepted, state.shared.times).await),
             Outcome::Initialize(answer, revision) => {
                 let mut response = answer.respond(accepted);
                 if let Some(sessions) = &state.shared.sessions {

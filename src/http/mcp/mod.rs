@@ -33,10 +33,26 @@ use documents::Documents;
 use mxcp_actors::mcp_sessions::McpSessionsHandle;
 use mxcp_actors::tool_calls::{ToolCallsHandle, ToolCatalog};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The largest message taken unless configured otherwise.
 pub const BODY_MAX_DEFAULT: usize = 4 * 1024 * 1024;
+
+/// How long a client waits for a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct McpTimes {
+    /// A call that takes longer is answered as a stream, so that proxies see that it lives.
+    pub stream_after: Duration,
+    /// How often a quiet stream says that it lives, and looks at its token again.
+    pub keep_alive: Duration,
+}
+
+impl Default for McpTimes {
+    fn default() -> Self {
+        Self { stream_after: Duration::from_secs(5), keep_alive: Duration::from_secs(15) }
+    }
+}
 
 /// What all workers share.
 #[derive(Debug)]
@@ -47,6 +63,7 @@ pub struct McpShared {
     sessions: Option<McpSessionsHandle>,
     documents: Documents,
     body_max: usize,
+    times: McpTimes,
     is_stopping: watch::Receiver<bool>,
 }
 
@@ -76,7 +93,13 @@ impl McpShared {
     pub fn new(catalog: &ToolCatalog, options: McpOptions) -> Result<Self, serde_json::Error> {
         let McpOptions { guard, names, sessions, instructions, body_max, is_stopping } = options;
         let documents = Documents::new(catalog, instructions)?;
-        Ok(Self { guard, names, sessions, documents, body_max, is_stopping })
+        Ok(Self { guard, names, sessions, documents, body_max, times: McpTimes::default(), is_stopping })
+    }
+
+    /// Replaces the times that are right for clients on the internet.
+    #[must_use]
+    pub fn with_times(self, times: McpTimes) -> Self {
+        Self { times, ..self }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::McpState;
 use super::accept::Accepted;
-use super::answer::{Answer, COMMENT, KEEP_ALIVE, event_stream, method_not_allowed};
+use super::answer::{Answer, COMMENT, event_stream, method_not_allowed};
 use super::endpoint::find_session;
 use super::error::Fault;
 use super::revision::{self, Era};
@@ -49,7 +49,7 @@ fn keep_open(request: HttpRequest, state: Data<McpState>) -> HttpResponse {
         (request, state, is_stopping, true),
         |(request, state, mut is_stopping, is_first)| async move {
             if !is_first {
-                let stop = timeout(KEEP_ALIVE, is_stopping.wait_for(|stopping| *stopping)).await;
+                let stop = timeout(state.shared.times.keep_alive, is_stopping.wait_for(|stopping| *stopping)).await;
                 if stop.is_ok() || !is_still_allowed(&request, &state) {
                     return None;
                 }

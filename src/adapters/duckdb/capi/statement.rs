@@ -87,6 +87,7 @@ pub(crate) struct Statement {
     raw: ffi::duckdb_prepared_statement,
     parameters: Vec<String>,
     kind: StatementKind,
+    has_returning: bool,
     /// Keeps the connection open.
     _connection: Arc<RawConnection>,
 }
@@ -100,7 +101,9 @@ impl Statement {
         // SAFETY: DuckDB accepts null and failed statements here.
         let (count, kind) = unsafe { (ffi::duckdb_nparams(raw), ffi::duckdb_prepared_statement_type(raw)) };
         let parameters = (1..=count).map(|index| parameter_name(raw, index)).collect();
-        Self { raw, parameters, kind: statement_kind(kind), _connection: connection }
+        let kind = statement_kind(kind);
+        let has_returning = kind == StatementKind::Change && !is_count(raw);
+        Self { raw, parameters, kind, has_returning, _connection: connection }
     }
 
     /// The names of the parameters by position.
@@ -110,6 +113,11 @@ impl Statement {
 
     pub(crate) fn kind(&self) -> StatementKind {
         self.kind
+    }
+
+    /// Whether a change gives back rows, as with RETURNING, and not only their count.
+    pub(crate) fn has_returning(&self) -> bool {
+        self.has_returning
     }
 
     /// Binds `value` to the parameter at `position`, counted from 0.
@@ -194,6 +202,16 @@ impl Drop for Statement {
 fn parameter_name(raw: ffi::duckdb_prepared_statement, index: u64) -> String {
     // SAFETY: the statement is live, and DuckDB gives the text away.
     unsafe { super::owned_text(ffi::duckdb_parameter_name(raw, index).cast_mut()) }.unwrap_or_default()
+}
+
+/// Whether the result is one number of changed rows.
+fn is_count(raw: ffi::duckdb_prepared_statement) -> bool {
+    // SAFETY: DuckDB accepts failed statements here, and gives the name away.
+    let (columns, first) = unsafe {
+        let first = ffi::duckdb_prepared_statement_column_name(raw, 0);
+        (ffi::duckdb_prepared_statement_column_count(raw), super::owned_text(first.cast_mut()))
+    };
+    columns == 1 && first.as_deref() == Some("Count")
 }
 
 fn statement_kind(kind: ffi::duckdb_statement_type) -> StatementKind {

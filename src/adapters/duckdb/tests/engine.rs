@@ -257,3 +257,118 @@ async fn closing_stops_what_runs_and_refuses_what_comes() {
     assert_eq!(running.await.unwrap().unwrap_err(), SqlError::Unavailable);
     assert_eq!(engine.query(ask("SELECT 1")).await.unwrap_err(), SqlError::Unavailable);
 }
+
+#[tokio::test]
+async fn rows_past_the_limit_undo_the_change_that_gives_them() {
+    let engine = narrow_engine();
+    engine.query(ask("CREATE TABLE t (i BIGINT)")).await.unwrap();
+    let sql: Arc<str> = "INSERT INTO t SELECT * FROM range(10) RETURNING i".into();
+    let error = engine.query(limited(ask(Arc::clone(&sql)), 9)).await.unwrap_err();
+    assert_eq!(error, SqlError::TooManyRows(9));
+    assert_eq!(one(&engine, ask("SELECT count(*) FROM t")).await, json!(0));
+    assert_eq!(engine.query(limited(ask(Arc::clone(&sql)), 10)).await.unwrap().rows.len(), 10);
+    assert_eq!(one(&engine, ask("SELECT count(*) FROM t")).await, json!(10));
+    let script = format!("BEGIN; {sql}; COMMIT; SELECT count(*) FROM t");
+    assert_eq!(one(&engine, ask(script)).await, json!(20));
+    let error = failure(&engine, ask(format!("BEGIN; {sql}"))).await;
+    assert!(error.starts_with("the transaction was not ended"), "{error}");
+    assert_eq!(one(&engine, ask("SELECT count(*) FROM t")).await, json!(20));
+}
+
+#[tokio::test]
+async fn deep_expressions_do_not_overflow_the_stack() {
+    let engine = engine();
+    let deep = format!("SELECT {}1{}", "abs(".repeat(900), ")".repeat(900));
+    assert_eq!(one(&engine, ask(deep)).await, json!(1));
+    let deeper = format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000));
+    // Whether refused or computed, the process lives.
+    let _either = engine.query(ask(deeper)).await;
+    assert_eq!(one(&engine, ask(format!("SELECT {}1", "1 + ".repeat(900)))).await, json!(901));
+    let nested = format!("SELECT {}1{}", "[".repeat(100), "]".repeat(100));
+    assert!(one(&engine, ask(nested)).await.is_array());
+}
+
+#[tokio::test]
+async fn more_jobs_than_connections_are_all_served() {
+    let engine = engine_of(&DuckDbSettings { connections: Some(2), ..DuckDbSettings::default() });
+    let sql: Arc<str> = "SELECT $n * 2 AS n".into();
+    let asks = (0..300).map(|n| {
+        let query = with(ask(Arc::clone(&sql)), "n", SqlValue::Integer(n));
+        let engine = &engine;
+        async move { assert_eq!(one(engine, query).await, json!(n * 2)) }
+    });
+    futures_util::future::join_all(asks).await;
+}
+
+#[tokio::test]
+async fn too_long_a_queue_turns_jobs_away() {
+    let engine = narrow_engine();
+    let mut asks: Vec<_> = (0..300).map(|_| engine.query(ask(ENDLESS))).collect();
+    let mut turned_away = 0;
+    for ask in &mut asks {
+        match futures_util::future::poll_immediate(ask).await {
+            Some(answer) => {
+                assert_eq!(answer.unwrap_err(), SqlError::Busy);
+                turned_away += 1;
+            }
+            None => assert_eq!(turned_away, 0),
+        }
+    }
+    assert_eq!(turned_away, 300 - 257);
+    drop(asks);
+    assert_eq!(one(&engine, within(ask("SELECT 1"), Duration::from_secs(20))).await, json!(1));
+}
+
+#[tokio::test]
+async fn reading_a_file_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.json");
+    std::fs::write(&path, r#"[{"a": 1, "b": {"c": [true]}}]"#).unwrap();
+    let sql: Arc<str> = "SELECT * FROM read_json_auto($path)".into();
+    let query = || with(ask(Arc::clone(&sql)), "path", SqlValue::Text(path.display().to_string()));
+    let engine = narrow_engine();
+    for _ in 0..2 {
+        let rows = engine.query(query()).await.unwrap();
+        assert_eq!(Value::Object(rows.rows[0].clone()), json!({"a": 1, "b": {"c": [true]}}));
+    }
+    assert_eq!(engine.describe(Arc::clone(&sql)).await.unwrap(), ["path"]);
+}
+
+#[test]
+fn a_file_is_opened_once_in_a_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.duckdb");
+    let settings = |path: &Path| DuckDbSettings { path: Some(path.to_owned()), ..DuckDbSettings::default() };
+    let first = engine_of(&settings(&path));
+    let same = folder.path().join(".").join("data.duckdb");
+    assert!(matches!(open_error(&same, false), OpenError::AlreadyOpen { .. }));
+    assert!(matches!(open_error(&path, true), OpenError::AlreadyOpen { .. }));
+    let other = engine_of(&settings(&folder.path().join("other.duckdb")));
+    first.close();
+    let second = engine_of(&settings(&path));
+    drop((second, other));
+    drop(engine_of(&settings(&path)));
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_not_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.duckdb");
+    std::fs::write(&path, [7; 16384]).unwrap();
+    assert!(matches!(open_error(&path, false), OpenError::NotADatabase { .. }));
+    std::fs::remove_file(&path).unwrap();
+    drop(engine_of(&DuckDbSettings { path: Some(path), ..DuckDbSettings::default() }));
+}
+
+#[tokio::test]
+async fn a_pivot_takes_parameters_when_its_columns_are_given() {
+    let engine = engine();
+    engine.query(ask("CREATE TABLE t AS SELECT * FROM (VALUES ('a', 1), ('b', 2), ('b', 5)) v(k, n)")).await.unwrap();
+    let sql: Arc<str> = "PIVOT (SELECT * FROM t WHERE n < $limit) ON k IN ('a', 'b') USING sum(n)".into();
+    assert_eq!(engine.describe(Arc::clone(&sql)).await.unwrap(), ["limit"]);
+    let row = engine.query(with(ask(sql), "limit", SqlValue::Integer(5))).await.unwrap();
+    assert_eq!(Value::Object(row.rows[0].clone()), json!({"a": 1, "b": 2}));
+    let dynamic: Arc<str> = "PIVOT (SELECT * FROM t WHERE n < $limit) ON k USING sum(n)".into();
+    let error = engine.describe(dynamic).await.unwrap_err().to_string();
+    assert!(error.contains("cannot have parameters in their source"), "{error}");
+}

@@ -49,6 +49,15 @@ const PLACES: &[&str] = &[
     "SELECT u FROM (SELECT get_username() AS u UNION SELECT get_username())",
     "SELECT s.who FROM users s JOIN LATERAL (SELECT get_username() AS u) m ON m.u = s.who",
     "SELECT $p || get_username()",
+    "PIVOT (SELECT get_username() AS k, get_username() AS v) ON k USING first(v)",
+    "SELECT COLUMNS(*) FROM (PIVOT (SELECT 'k' AS k, get_username() AS v) ON k IN ('k') USING first(v))",
+    "FROM query_table('users') WHERE who = get_username()",
+    "SELECT get_username() LIMIT length(get_username())",
+    "SELECT u FROM (SELECT get_username() AS u, i FROM range(20) r(i)) LIMIT 1 OFFSET length(get_username())",
+    "WITH RECURSIVE r AS (SELECT 1 AS n, get_username() AS u UNION ALL SELECT n + 1, get_username() FROM r WHERE n < 3) \
+     SELECT DISTINCT u FROM r",
+    "SELECT string_agg(DISTINCT u, ',') FROM (SELECT get_username() AS u FROM range(100000))",
+    "SELECT g FROM generate_series(1, length(get_username())) t(i), LATERAL (SELECT get_username()) l(g) LIMIT 1",
 ];
 
 const SETUP: &str = "CREATE TABLE users AS SELECT 'user' || i AS who FROM range(200) r(i);
@@ -147,5 +156,40 @@ async fn what_a_user_leaves_on_a_connection_is_gone() {
 async fn a_token_is_not_in_an_error() {
     let engine = engine();
     let error = failure(&engine, by(ask("SELECT get_user_external_token()::INTEGER"), "ada")).await;
-    assert!(error.contains("Could not convert"), "{error}");
+    assert!(error.contains("Could not convert string '[redacted]'"), "{error}");
+    assert!(!error.contains("token of ada"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_is_chosen_by_its_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ada", "bob"] {
+        std::fs::write(folder.path().join(format!("{name}.csv")), format!("who\n{name}\n")).unwrap();
+    }
+    let engine = narrow_engine();
+    let folder = folder.path().display().to_string();
+    let source = "read_csv($folder || '/' || get_username() || '.csv', header = true)";
+    for sql in [
+        format!("SELECT who FROM {source}"),
+        format!("SELECT who FROM (SELECT * FROM {source})"),
+        format!("WITH f AS (SELECT who FROM {source}) SELECT * FROM f"),
+    ] {
+        let sql: Arc<str> = sql.into();
+        for name in ["ada", "bob", "bob", "ada"] {
+            let query = with(by(ask(Arc::clone(&sql)), name), "folder", SqlValue::Text(folder.clone()));
+            assert_eq!(one(&engine, query).await, json!(name), "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_plan_holds_a_name_is_made_once_and_right() {
+    let engine = narrow_engine();
+    engine.query(ask("CREATE TABLE t (who VARCHAR)")).await.unwrap();
+    let sql: Arc<str> = "INSERT INTO t SELECT u FROM query('SELECT ''' || get_username() || ''' AS u') q(u)".into();
+    for name in ["ada", "bob", "ada"] {
+        engine.query(by(ask(Arc::clone(&sql)), name)).await.unwrap();
+    }
+    let counts = rows(&engine, "SELECT who, count(*) AS n FROM t GROUP BY who ORDER BY who").await;
+    assert_eq!(counts, json!([{"who": "ada", "n": 2}, {"who": "bob", "n": 1}]));
 }

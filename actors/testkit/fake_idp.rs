@@ -1,0 +1,142 @@
+//! An identity provider that exists only in the test.
+
+use super::samples::{upstream_tokens, user};
+use crate::model::grant::SignedIn;
+use crate::model::pkce::CodeChallenge;
+use crate::model::secret::Secret;
+use crate::model::timestamp::Timestamp;
+use crate::model::token::UpstreamTokens;
+use crate::ports::PortFuture;
+use crate::ports::clock::Clock;
+use crate::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long a request to the provider takes.
+const REQUEST: Duration = Duration::from_millis(200);
+/// How long its access tokens work.
+const TOKEN: Duration = Duration::from_secs(3_600);
+
+#[derive(Debug, Default)]
+struct State {
+    challenges: Vec<(CodeChallenge, Secret)>,
+    refreshed_with: Vec<String>,
+    failures: Vec<UpstreamError>,
+    refused: Option<&'static str>,
+    is_keeping_refresh_tokens: bool,
+    count: usize,
+}
+
+/// Signs in whoever the code names: `code-of-ada` is ada's. Every token that it gives out is
+/// numbered.
+#[derive(Debug)]
+pub struct FakeIdp {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+impl FakeIdp {
+    /// A provider whose tokens end by `clock`.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    /// Makes the next request fail; several fail in the order of telling.
+    pub fn fail_next(&self, error: UpstreamError) {
+        self.state.lock().unwrap().failures.push(error);
+    }
+
+    /// From now on refresh tokens that start so are refused, always.
+    pub fn refuse(&self, prefix: &'static str) {
+        self.state.lock().unwrap().refused = Some(prefix);
+    }
+
+    /// From now on a refresh gives no new refresh token.
+    pub fn keep_refresh_tokens(&self) {
+        self.state.lock().unwrap().is_keeping_refresh_tokens = true;
+    }
+
+    /// The refresh tokens that were shown, in order.
+    #[must_use]
+    pub fn refreshed_with(&self) -> Vec<String> {
+        self.state.lock().unwrap().refreshed_with.clone()
+    }
+
+    /// A provider that is down for a moment.
+    #[must_use]
+    pub fn faulty() -> UpstreamError {
+        UpstreamError::Faulty { provider: "fake".to_owned(), status: 503 }
+    }
+
+    /// A provider that has ended the grant.
+    #[must_use]
+    pub fn invalid_grant() -> UpstreamError {
+        UpstreamError::InvalidGrant { provider: "fake".to_owned(), detail: "revoked".to_owned() }
+    }
+
+    async fn answer(&self) -> Result<(), UpstreamError> {
+        tokio::time::sleep(REQUEST).await;
+        let mut state = self.state.lock().unwrap();
+        if state.failures.is_empty() { Ok(()) } else { Err(state.failures.remove(0)) }
+    }
+
+    fn tokens(&self, is_first: bool) -> UpstreamTokens {
+        let mut state = self.state.lock().unwrap();
+        state.count += 1;
+        let (access, refresh) = (format!("upstream-at-{}", state.count), format!("upstream-rt-{}", state.count));
+        let refresh = (is_first || !state.is_keeping_refresh_tokens).then_some(refresh.as_str());
+        let expires_at: Timestamp = self.clock.now() + TOKEN;
+        upstream_tokens(&access, refresh, Some(expires_at))
+    }
+}
+
+impl UpstreamIdp for FakeIdp {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn title(&self) -> &'static str {
+        "Fake"
+    }
+
+    fn requested_scopes(&self) -> Vec<String> {
+        vec!["profile".to_owned()]
+    }
+
+    fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {
+        Box::pin(async move {
+            let mut state = self.state.lock().unwrap();
+            if !state.failures.is_empty() {
+                return Err(state.failures.remove(0));
+            }
+            state.challenges.push((request.challenge, request.nonce));
+            Ok(format!("https://idp.example.com/authorize?state={}", request.state.expose()))
+        })
+    }
+
+    fn exchange(&self, request: UpstreamExchange) -> PortFuture<'_, Result<SignedIn, UpstreamError>> {
+        Box::pin(async move {
+            self.answer().await?;
+            let is_ours = self.state.lock().unwrap().challenges.iter().any(|(challenge, nonce)| {
+                challenge.accepts(&request.verifier) && nonce.matches(request.nonce.expose())
+            });
+            let username = request.code.expose().strip_prefix("code-of-").filter(|_| is_ours);
+            let username = username.ok_or_else(Self::invalid_grant)?.to_owned();
+            Ok(SignedIn { user: user(&username), upstream: Some(self.tokens(true)) })
+        })
+    }
+
+    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+        Box::pin(async move {
+            self.state.lock().unwrap().refreshed_with.push(refresh_token.expose().to_owned());
+            self.answer().await?;
+            let refused = self.state.lock().unwrap().refused;
+            if refused.is_some_and(|prefix| refresh_token.expose().starts_with(prefix)) {
+                let (provider, error) = ("fake".to_owned(), "unauthorized_client".to_owned());
+                return Err(UpstreamError::Refused { provider, error, detail: None });
+            }
+            Ok(self.tokens(false))
+        })
+    }
+}
