@@ -52,7 +52,6 @@ pub(crate) struct Rig {
     pub(crate) sessions: SessionsHandle,
     pub(crate) token_refresh: TokenRefreshHandle,
     pub(crate) authorization: AuthorizationHandle,
-    pub(crate) ended: mpsc::UnboundedReceiver<&'static str>,
     settings: Settings,
     ended_sender: mpsc::UnboundedSender<&'static str>,
 }
@@ -83,7 +82,7 @@ impl Rig {
         tokio::time::pause();
         let clock = Arc::new(TokioClock::default());
         let entropy = Arc::new(SeededEntropy::new(7));
-        let (ended_sender, ended) = mpsc::unbounded_channel();
+        let (ended_sender, _) = mpsc::unbounded_channel();
         let guard = |actor| EndGuard::new(actor, ended_sender.clone());
         let here = Arbiter::current();
         let audit = Arc::new(MemoryAudit::default());
@@ -161,7 +160,6 @@ impl Rig {
             sessions,
             token_refresh,
             authorization,
-            ended,
             settings,
             ended_sender,
         }

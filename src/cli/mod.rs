@@ -11,7 +11,7 @@ mod query;
 mod run;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use output::Report;
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 #[command(name = "mxcp", version, about, propagate_version = true)]
 pub struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,7 +41,11 @@ enum Command {
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let mut out = std::io::stdout();
-    match arguments.command {
+    let Some(command) = arguments.command else {
+        let help = Arguments::command().render_help().to_string();
+        return output::finish(&mut out, false, Ok(Report::text(help)));
+    };
+    match command {
         Command::Serve(args) => in_system(false, serve::run(args)),
         Command::Run(args) => in_system(args.is_json, run::run(args)),
         Command::Query(args) => in_system(args.is_json, query::run(args)),

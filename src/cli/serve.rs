@@ -40,6 +40,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let daemon = Daemon::start(&configuration, &ServeOptions { port: args.port, is_stateless: args.stateless }).await?;
     announce(&configuration, daemon.base_url())?;
+    warn_of_plain_http(daemon.base_url());
     let shutdown = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -70,4 +71,15 @@ fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()
         configuration.tools.len(),
     )?;
     out.flush()
+}
+
+/// Tokens that travel unencrypted can be read by everyone on the way (OAuth 2.1 section 1.5).
+fn warn_of_plain_http(base_url: &str) {
+    let host = base_url.strip_prefix("http://").map(|rest| rest.rsplit_once(':').map_or(rest, |(host, _)| host));
+    if host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[::1]")) {
+        tracing::warn!(
+            "clients are told to use {base_url}, which is not encrypted: put a proxy with TLS in front and set \
+             transport.http.base_url to its https URL"
+        );
+    }
 }
