@@ -36,6 +36,7 @@ else:
     from mcp import ClientSession
 
 TIMEOUT_SECONDS = 30
+RUN_SECONDS = 120
 STEPS_MAX = 20
 
 
@@ -213,4 +214,4 @@ async def main(url, user, password, tool, arguments):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), RUN_SECONDS))

@@ -15,6 +15,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const STEPS_MAX = 20;
+const RUN_SECONDS = 120;
 const [folder, url, user, password, tool, toolArguments] = process.argv.slice(2);
 const sdk = loadSdk(folder);
 
@@ -165,6 +166,11 @@ async function connect(callback) {
   };
   return (await attempt()) ?? (await attempt());
 }
+
+setTimeout(() => {
+  console.error(`not done after ${RUN_SECONDS} seconds`);
+  process.exit(1);
+}, RUN_SECONDS * 1000).unref();
 
 const callback = await Callback.listen();
 const client = await connect(callback);
