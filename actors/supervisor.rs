@@ -238,3 +238,6 @@ impl WorkerStarter {
         WorkerHandles { policy, tool_calls }
     }
 }
+
+#[cfg(test)]
+mod tests;
