@@ -1,1 +1,3 @@
 //! Tests of the whole daemon.
+
+mod tidy;
