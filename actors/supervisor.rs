@@ -257,3 +257,6 @@ impl WorkerStarter {
         WorkerHandles { policy, tool_calls }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Tests of the whole daemon.
 #![expect(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -14,6 +15,7 @@ mod config_project;
 mod config_seed;
 mod mcp_protocol;
 mod sdk_clients;
+mod tidy;
 mod upstream_github;
 mod upstream_http;
 mod upstream_keys;

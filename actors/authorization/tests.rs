@@ -99,7 +99,7 @@ impl Person {
     }
 
     /// From the request to the provider's page, giving consent where it is asked.
-    async fn to_provider(&mut self, rig: &Rig, parameters: AuthorizeParameters) -> String {
+    async fn reach_provider(&mut self, rig: &Rig, parameters: AuthorizeParameters) -> String {
         match self.begin(rig, parameters).await {
             NextStep::Consent(prompt) => url(self.decide(rig, &prompt, true).await),
             next => url(next),
@@ -108,7 +108,7 @@ impl Person {
 
     /// From the request to the client's code.
     async fn code(&mut self, rig: &Rig, username: &str) -> Secret {
-        let url = self.to_provider(rig, parameters()).await;
+        let url = self.reach_provider(rig, parameters()).await;
         code(self.come_back(rig, &url, username).await)
     }
 }

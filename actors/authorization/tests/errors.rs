@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What is wrong with a request.
+type Change = fn(&mut AuthorizeParameters);
+
 async fn begin(rig: &Rig, parameters: AuthorizeParameters) -> Result<BrowserStep, BeginError> {
     let visitor = Person::new().visitor;
     rig.authorization.begin_authorization(BeginAuthorization { parameters, visitor }).await
@@ -10,7 +13,7 @@ async fn begin(rig: &Rig, parameters: AuthorizeParameters) -> Result<BrowserStep
 #[actix::test]
 async fn nothing_is_sent_to_a_redirect_uri_that_is_not_verified() {
     let rig = rig(Login::Provider).await;
-    let with = |change: fn(&mut AuthorizeParameters)| {
+    let with = |change: Change| {
         let mut parameters = parameters();
         change(&mut parameters);
         parameters
@@ -34,7 +37,7 @@ async fn every_other_error_goes_to_the_redirect_uri_with_state_and_issuer() {
     use OAuthErrorCode as E;
     let rig = rig(Login::Provider).await;
     let plain = "a-plain-challenge-of-forty-three-characters";
-    let changes: [(fn(&mut AuthorizeParameters), E); 12] = [
+    let changes: [(Change, E); 12] = [
         (|p| p.repeated = vec!["scope".to_owned()], E::InvalidRequest),
         (|p| p.has_request_object = true, E::InvalidRequest),
         (|p| p.response_type = None, E::InvalidRequest),

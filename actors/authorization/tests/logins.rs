@@ -23,7 +23,7 @@ async fn a_login_leads_to_a_code_for_the_person_who_logged_in() {
 async fn the_way_back_from_the_provider_is_open_once_and_in_one_browser() {
     let rig = rig(Login::Provider).await;
     let mut ada = Person::new();
-    let url = ada.to_provider(&rig, parameters()).await;
+    let url = ada.reach_provider(&rig, parameters()).await;
     let mut eve = Person::new();
     eve.begin(&rig, parameters()).await;
     for stranger in [&eve, &Person::new()] {
@@ -32,7 +32,7 @@ async fn the_way_back_from_the_provider_is_open_once_and_in_one_browser() {
     }
     let back = join_all((0..20).map(|_| rig.authorization.complete_login(ada.back_as(&url, "ada")))).await;
     assert_eq!(back.iter().filter(|back| back.is_ok()).count(), 1);
-    assert!(back.iter().flat_map(|back| back.as_ref().err()).all(|error| *error == LoginError::Unknown));
+    assert!(back.iter().filter_map(|back| back.as_ref().err()).all(|error| *error == LoginError::Unknown));
 }
 
 #[actix::test]
@@ -52,7 +52,7 @@ async fn a_provider_that_fails_on_the_way_there_or_back_is_told_to_the_client() 
     for (failure, expected) in
         [(FakeIdp::faulty(), "temporarily_unavailable"), (FakeIdp::invalid_grant(), "server_error")]
     {
-        let url = ada.to_provider(&rig, parameters()).await;
+        let url = ada.reach_provider(&rig, parameters()).await;
         rig.idp.fail_next(failure.clone());
         assert_eq!(answer(ada.come_back(&rig, &url, "ada").await)["error"], expected);
         rig.idp.fail_next(failure);
@@ -67,7 +67,7 @@ async fn a_person_who_refuses_at_the_provider_is_a_refusal() {
     let rig = rig(Login::Provider).await;
     let mut ada = Person::new();
     for (error, expected) in [("access_denied", "access_denied"), ("consent_required", "server_error")] {
-        let url = ada.to_provider(&rig, parameters()).await;
+        let url = ada.reach_provider(&rig, parameters()).await;
         let refusal = ProviderAnswer::Error { error: error.to_owned(), description: Some("<b>no</b>".to_owned()) };
         let back = CompleteLogin { answer: refusal, ..ada.back_as(&url, "ada") };
         let step = rig.authorization.complete_login(back).await.unwrap();

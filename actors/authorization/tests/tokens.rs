@@ -87,7 +87,7 @@ async fn a_refresh_narrows_the_scope_and_never_widens_it() {
     let rig = rig(Login::Provider).await;
     let mut ada = Person::new();
     let both = AuthorizeParameters { scope: Some("mxcp:access read".to_owned()), ..parameters() };
-    let url = ada.to_provider(&rig, both).await;
+    let url = ada.reach_provider(&rig, both).await;
     let code = code(ada.come_back(&rig, &url, "ada").await);
     let first = rig.authorization.exchange_token(code_request(&code)).await.unwrap();
     for (asked, expected) in [("read write", OAuthErrorCode::InvalidScope), ("a\"b", OAuthErrorCode::InvalidScope)] {
