@@ -12,7 +12,9 @@ use std::io::{BufRead as _, IsTerminal as _};
 pub(super) fn run() -> anyhow::Result<Report> {
     let password = if std::io::stdin().is_terminal() { ask()? } else { read_line()? };
     if password.is_empty() {
-        return Err(anyhow!("the password is empty; type it, or pipe it in: printf %s 'password' | mxcp hash-password"));
+        return Err(anyhow!(
+            "the password is empty; type it, or pipe it in: printf %s 'password' | mxcp hash-password"
+        ));
     }
     Ok(Report::text(hash_password(&password, &SystemEntropy)?))
 }
