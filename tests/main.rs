@@ -1,6 +1,5 @@
 //! Tests of the whole daemon.
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

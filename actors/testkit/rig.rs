@@ -106,7 +106,7 @@ impl Rig {
             store: Arc::clone(&grant_store) as _,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
-            lifetimes: settings.lifetimes.clone(),
+            lifetimes: settings.lifetimes,
         };
         let authorization_codes = AuthorizationCodesHandle::start(&here, keeper, guard("authorization_codes"));
         let session_store = Arc::new(Unsteady::<MemorySessions>::default());
@@ -116,7 +116,7 @@ impl Rig {
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
         };
-        let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes.clone(), guard("sessions"));
+        let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
         let sessions = sessions.await.unwrap();
         let idp = Arc::new(FakeIdp::new(Arc::clone(&clock) as _));
         let passwords = Arc::new(FakePasswords::default());
@@ -190,7 +190,7 @@ impl Rig {
             audit_log: self.audit_log.clone(),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());
-        SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes.clone(), guard).await.unwrap()
+        SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes, guard).await.unwrap()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
