@@ -88,8 +88,8 @@ impl Daemon {
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
-        let served = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
-        let (server, handle) = server::start(served, listeners).context("cannot serve")?;
+        let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
+        let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
         Ok(Self { server, handle, supervisor, engine, stopping, base_url })
     }
 
