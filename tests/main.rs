@@ -1,5 +1,6 @@
 //! Tests of the whole daemon.
 #![expect(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
