@@ -6,16 +6,24 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod common;
 mod config_errors;
 mod config_examples;
 mod config_hostile;
 mod config_load;
 mod config_project;
 mod config_seed;
+mod consent;
 mod mcp_protocol;
+mod oauth_code_flow;
+mod oauth_errors;
+mod refresh;
+mod registration;
+mod revocation;
 mod upstream_github;
 mod upstream_http;
 mod upstream_keys;
 mod upstream_oidc;
 mod upstream_oidc_tokens;
 mod upstream_support;
+mod visit;
