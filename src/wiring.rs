@@ -57,6 +57,7 @@ pub struct Daemon {
     engine: Arc<DuckDbEngine>,
     stopping: watch::Sender<bool>,
     base_url: String,
+    port: u16,
 }
 
 impl fmt::Debug for Daemon {
@@ -90,13 +91,19 @@ impl Daemon {
         let (stopping, is_stopping) = watch::channel(false);
         let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
         let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
-        Ok(Self { server, handle, supervisor, engine, stopping, base_url })
+        Ok(Self { server, handle, supervisor, engine, stopping, base_url, port })
     }
 
     /// The URL that clients use.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// The port that is listened on, which the system may have chosen.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Serves until `shutdown` is ready, then stops in order: no new requests, those in flight

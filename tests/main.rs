@@ -1,19 +1,25 @@
 //! Tests of the whole daemon.
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod common;
 mod config_errors;
 mod config_examples;
 mod config_hostile;
 mod config_load;
 mod config_project;
 mod config_seed;
+mod consent;
 mod mcp_protocol;
+mod oauth_code_flow;
+mod oauth_errors;
+mod refresh;
+mod registration;
+mod revocation;
 mod sdk_clients;
 mod tidy;
 mod upstream_github;
@@ -22,3 +28,4 @@ mod upstream_keys;
 mod upstream_oidc;
 mod upstream_oidc_tokens;
 mod upstream_support;
+mod visit;

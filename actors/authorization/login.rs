@@ -78,6 +78,12 @@ impl Authorizer {
         let handle = decided.handle.clone();
         let login = self.authorization_codes.take_login(handle, browser.cookie.clone()).await?;
         let LoginPurpose::Client(request) = login.purpose.clone() else { return Err(LoginError::Unknown) };
+        let signed_in = match login.stage {
+            LoginStage::AwaitingConsent => None,
+            LoginStage::AwaitingUserConsent(signed_in) => Some(*signed_in),
+            // Nothing was asked here, so this answers nothing, not even with a no.
+            LoginStage::AwaitingProvider { .. } | LoginStage::AwaitingPassword => return Err(LoginError::Unknown),
+        };
         let mut caller = http_caller(decided.visitor.trace_id.as_ref());
         caller.client_id = Some(request.client_id.clone());
         if !decided.is_approved {
@@ -85,14 +91,9 @@ impl Authorizer {
             return Ok(self.refuse(&request, OAuthErrorCode::AccessDenied, "the person refused"));
         }
         self.record_login("auth.consent_given", OperationStatus::Success, caller, None).await?;
-        let next = match login.stage {
-            LoginStage::AwaitingConsent => {
-                self.to_login(login.purpose, &browser, &decided.visitor, (true, None)).await?
-            }
-            LoginStage::AwaitingUserConsent(signed_in) => {
-                self.finish(login.purpose, *signed_in, &browser, &decided.visitor).await?
-            }
-            LoginStage::AwaitingProvider { .. } | LoginStage::AwaitingPassword => return Err(LoginError::Unknown),
+        let next = match signed_in {
+            None => self.to_login(login.purpose, &browser, &decided.visitor, (true, None)).await?,
+            Some(signed_in) => self.finish(login.purpose, signed_in, &browser, &decided.visitor).await?,
         };
         Ok(BrowserStep { next, browser: None })
     }

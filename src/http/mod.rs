@@ -8,6 +8,7 @@ pub mod host_guard;
 pub mod mcp;
 pub mod oauth;
 pub mod pages;
+pub mod plain_errors;
 pub mod request_id;
 mod root;
 pub mod routes;

@@ -3,6 +3,7 @@
 use super::AppState;
 use super::host_guard::{self, Names};
 use super::mcp::{McpShared, McpState};
+use super::plain_errors;
 use super::request_id;
 use super::routes::{self, RouteOptions};
 use actix_web::dev::{Server, ServerHandle};
@@ -78,6 +79,7 @@ pub fn start(parts: ServerParts, listeners: Vec<TcpListener>) -> io::Result<(Ser
             .app_data(names.clone())
             .configure(move |config| routes::configure(config, &routes, mcp_state))
             .default_service(web::to(routes::not_found))
+            .wrap(from_fn(plain_errors::rewrite))
             .wrap(from_fn(host_guard::check_host))
             .wrap(from_fn(request_id::assign))
     };
