@@ -121,6 +121,7 @@ impl SessionKeeper {
                 refresh_token: Some(refresh),
                 scopes: rotation.scopes,
                 session_id: session.id.clone(),
+                user_id: session.user.id.clone(),
             }),
         }
     }
@@ -156,6 +157,7 @@ impl SessionKeeper {
                 refresh_token: refresh,
                 scopes,
                 session_id: session.id.clone(),
+                user_id: session.user.id.clone(),
             },
             idle_expires_at: idle,
         }
