@@ -13,6 +13,8 @@ mod config_load;
 mod config_project;
 mod config_seed;
 mod mcp_protocol;
+mod sdk_clients;
+mod tidy;
 mod upstream_github;
 mod upstream_http;
 mod upstream_keys;

@@ -205,7 +205,8 @@ impl Pages {
         values: &serde_json::Value,
         redirect_scheme: Option<&str>,
     ) -> HttpResponse {
-        let rendered = self.templates.get_template(template).and_then(|template| template.render(Value::from(Serde(values))));
+        let rendered =
+            self.templates.get_template(template).and_then(|template| template.render(Value::from(Serde(values))));
         let html = rendered.unwrap_or_else(|error| {
             tracing::error!(%error, template, "a page could not be rendered");
             "<!doctype html><title>mxcp</title><p>This page could not be shown.</p>".to_owned()
