@@ -127,7 +127,6 @@ fn new_login() -> NewLogin {
         browser_hash: TokenHash::of("browser"),
         purpose: LoginPurpose::Visit,
         stage: LoginStage::AwaitingPassword,
-        is_approved: true,
         expected_user: None,
     }
 }

@@ -159,6 +159,9 @@ fn coerce(value: Value, of: &TypeDefinition) -> Value {
             text.trim().parse::<f64>().ok().map_or(Value::String(text), Value::from)
         }
         (TypeKind::String, value @ Value::Number(_)) if of.format == Some(Format::Timestamp) => value,
+        (TypeKind::String, Value::String(text)) if of.format == Some(Format::DateTime) => {
+            Value::String(with_offset(text))
+        }
         (TypeKind::String, Value::Number(number)) => Value::String(number.to_string()),
         (TypeKind::String, Value::Bool(truth)) => Value::String(truth.to_string()),
         (TypeKind::Integer, Value::String(text)) => integer(text.trim()).unwrap_or(Value::String(text)),
@@ -202,6 +205,16 @@ fn coerce_fields(mut fields: Map<String, Value>, of: &TypeDefinition) -> Map<Str
         }
     }
     fields
+}
+
+/// A date, or a date and time without an offset, is taken for UTC: many callers leave it out.
+fn with_offset(text: String) -> String {
+    let (date, clock) = match text.split_once(['T', 't', ' ']) {
+        Some((date, clock)) => (date, clock),
+        None => (text.as_str(), "00:00:00"),
+    };
+    let has_offset = clock.ends_with(['Z', 'z']) || clock.contains(['+', '-']);
+    if has_offset { text } else { format!("{date}T{clock}Z") }
 }
 
 /// `3`, `3.0` and `3e2` are whole; `3.5` is not.
