@@ -1,5 +1,5 @@
 use super::{CONTENDERS, at};
-use crate::model::grant::{Consent, PendingLogin};
+use crate::model::grant::Consent;
 use crate::model::ids::ClientId;
 use crate::model::secret::TokenHash;
 use crate::ports::grant_store::{GrantStore, Redemption};
