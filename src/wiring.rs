@@ -184,6 +184,7 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
     Ok(Settings {
         issuer: base_url.to_owned(),
         resource: resource.ok_or_else(|| anyhow!("{base_url} is not a URL that clients could use"))?,
+        alias_origins: Settings::loopback_aliases(base_url),
         is_origin_an_alias: true,
         lifetimes: auth.lifetimes,
         required_scopes: auth.required_scopes.clone(),

@@ -79,8 +79,8 @@ async fn authorization_server(state: Data<AppState>) -> HttpResponse {
     state.metadata.authorization_server()
 }
 
-async fn protected_resource(state: Data<AppState>) -> HttpResponse {
-    state.metadata.protected_resource()
+async fn protected_resource(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    state.metadata.protected_resource(&request)
 }
 
 async fn health() -> HttpResponse {

@@ -215,6 +215,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
     Settings {
         issuer: base.as_str().trim_end_matches('/').to_owned(),
         resource: Resource::parse(&format!("{base}mcp")).unwrap(),
+        alias_origins: Vec::new(),
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: ScopeSet::parse(required_scopes).unwrap(),
