@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// How long the daemon may take to stop: calls in flight have thirty seconds.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 
+/// How long it may take to start.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
 /// How a test's daemon is configured. JSON is YAML, so the files are written as JSON.
 pub(crate) struct Setup {
     /// `transport.http`.
@@ -130,7 +133,10 @@ impl TestApp {
             });
             let _is_awaited = ended.send(outcome);
         });
-        let Ok((issuer, port)) = starting.await else { panic!("{:?}", stopped.recv().unwrap()) };
+        let starting = tokio::time::timeout(START_WITHIN, starting).await;
+        let Ok((issuer, port)) = starting.unwrap_or_else(|_| panic!("the daemon did not start")) else {
+            panic!("{:?}", stopped.recv().unwrap())
+        };
         let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
         Self {
             address: format!("http://127.0.0.1:{port}"),
@@ -184,11 +190,6 @@ impl TestApp {
             .collect();
         records.sort_by_key(|record: &Value| record["sequence"].as_u64());
         records
-    }
-
-    /// A file of the project's folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.project.root().join(name)
     }
 }
 
