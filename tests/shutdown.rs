@@ -1,11 +1,12 @@
 //! Stopping: what is in flight is finished, and what was answered is in the audit log.
 #![expect(clippy::expect_used, reason = "a test fails loudly, its helpers too")]
 
-use crate::common::{OAuthClient, Setup, TestApp, text_of};
-use serde_json::Value;
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::Command;
+use crate::common::{OAuthClient, Setup, TestApp, audit_of, call, text_of};
+use crate::config_project::Project;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -19,6 +20,11 @@ fn pipe() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+/// A query that reads the pipe.
+fn slow_sql(pipe: &Path) -> String {
+    format!("SELECT length(content) AS length FROM read_text('{}')", pipe.display())
+}
+
 /// Opens the pipe for writing, which takes until the query has opened it for reading.
 async fn wait_for_query(path: PathBuf) -> std::fs::File {
     let (opened, is_opened) = oneshot::channel();
@@ -30,8 +36,7 @@ async fn wait_for_query(path: PathBuf) -> std::fs::File {
 #[tokio::test]
 async fn a_call_in_flight_is_finished_before_the_daemon_stops() {
     let (_folder, path) = pipe();
-    let sql = format!("SELECT length(content) AS length FROM read_text('{}')", path.display());
-    let mut app = TestApp::with(Setup::default().with_tool("slow", &sql)).await;
+    let mut app = TestApp::with(Setup::default().with_tool("slow", &slow_sql(&path))).await;
     let token = OAuthClient::register(&app).await.tokens(&app, "ada").await.access;
     let request = app.call(&token, "slow");
     let call = tokio::spawn(async move { request.send().await.unwrap().json::<Value>().await.unwrap() });
@@ -103,4 +108,55 @@ async fn connections_that_wait_for_their_next_request_do_not_hold_up_the_stop() 
     let stopping = app.begin_stop();
     tokio::task::spawn_blocking(|| stopping.wait()).await.unwrap();
     assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
+}
+
+/// The program itself, which goes when the test does.
+struct Process(Child);
+
+impl Process {
+    /// Starts `mxcp serve` and waits until it says where it listens.
+    fn start(project: &Project) -> (Self, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mxcp"));
+        command.args(["serve", "--port", "0"]).current_dir(project.root()).envs(&project.env);
+        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let line = lines.find(|line| line.trim_start().starts_with("pages")).expect("it does not say where it listens");
+        assert!(lines.any(|line| line.starts_with("Ready")));
+        (Self(child), line.split_whitespace().last().unwrap().to_owned())
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It is usually gone by then.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[tokio::test]
+async fn a_signal_lets_the_program_finish_what_it_does() {
+    for signal in ["TERM", "INT"] {
+        let (_folder, path) = pipe();
+        let setup = Setup { auth: json!({"provider": "none"}), ..Setup::default() };
+        let project = setup.with_tool("slow", &slow_sql(&path)).write();
+        let (mut process, address) = Process::start(&project);
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        let request = call(&http, &address, "slow");
+        let running = tokio::spawn(async move { request.send().await.unwrap().json::<Value>().await.unwrap() });
+        let mut writer = wait_for_query(path).await;
+        process.signal(signal);
+        while http.get(format!("{address}/health")).send().await.is_ok() {}
+        assert!(!running.is_finished());
+        writer.write_all(b"finished after all\n").unwrap();
+        drop(writer);
+        assert!(text_of(&running.await.unwrap()).contains("length"));
+        let status = tokio::task::spawn_blocking(move || process.0.wait().unwrap()).await.unwrap();
+        assert!(status.success(), "{status}");
+        assert_eq!(audit_of(&project).pop().unwrap()["operation_name"], "slow");
+    }
 }

@@ -64,7 +64,8 @@ impl Setup {
         self
     }
 
-    fn write(&self) -> Project {
+    /// The project on disk.
+    pub(crate) fn write(&self) -> Project {
         let site = json!({
             "mxcp": 1, "project": "bookshop", "profile": "default",
             "profiles": {"default": {"audit": {"enabled": true}}},
@@ -179,18 +180,23 @@ impl TestApp {
 
     /// Everything that the audit log holds, in order.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        let mut files: Vec<PathBuf> = match std::fs::read_dir(self.project.root().join("audit")) {
-            Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
-            Err(_) => Vec::new(),
-        };
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-        let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
-        let mut records: Vec<Value> = lines
-            .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
-            .collect();
-        records.sort_by_key(|record: &Value| record["sequence"].as_u64());
-        records
+        audit_of(&self.project)
     }
+}
+
+/// Everything that the audit log of a project holds, in order.
+pub(crate) fn audit_of(project: &Project) -> Vec<Value> {
+    let mut files: Vec<PathBuf> = match std::fs::read_dir(project.root().join("audit")) {
+        Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+        Err(_) => Vec::new(),
+    };
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let mut records: Vec<Value> = lines
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect();
+    records.sort_by_key(|record: &Value| record["sequence"].as_u64());
+    records
 }
 
 /// A daemon that was asked to stop.
