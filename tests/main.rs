@@ -1,5 +1,6 @@
 //! Tests of the whole daemon.
 #![expect(
+
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -14,13 +15,17 @@ mod config_load;
 mod config_project;
 mod config_seed;
 mod consent;
+mod cross_origin;
+mod hostile_input;
 mod mcp_protocol;
 mod oauth_code_flow;
 mod oauth_errors;
+mod oauth_provider;
 mod refresh;
 mod registration;
 mod revocation;
 mod sdk_clients;
+mod shutdown;
 mod tidy;
 mod upstream_github;
 mod upstream_http;

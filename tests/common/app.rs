@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// How long the daemon may take to stop: calls in flight have thirty seconds.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 
+/// How long it may take to start.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
 /// How a test's daemon is configured. JSON is YAML, so the files are written as JSON.
 pub(crate) struct Setup {
     /// `transport.http`.
@@ -61,7 +64,8 @@ impl Setup {
         self
     }
 
-    fn write(&self) -> Project {
+    /// The project on disk.
+    pub(crate) fn write(&self) -> Project {
         let site = json!({
             "mxcp": 1, "project": "bookshop", "profile": "default",
             "profiles": {"default": {"audit": {"enabled": true}}},
@@ -130,7 +134,10 @@ impl TestApp {
             });
             let _is_awaited = ended.send(outcome);
         });
-        let Ok((issuer, port)) = starting.await else { panic!("{:?}", stopped.recv().unwrap()) };
+        let starting = tokio::time::timeout(START_WITHIN, starting).await;
+        let Ok((issuer, port)) = starting.unwrap_or_else(|_| panic!("the daemon did not start")) else {
+            panic!("{:?}", stopped.recv().unwrap())
+        };
         let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
         Self {
             address: format!("http://127.0.0.1:{port}"),
@@ -173,23 +180,23 @@ impl TestApp {
 
     /// Everything that the audit log holds, in order.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        let mut files: Vec<PathBuf> = match std::fs::read_dir(self.project.root().join("audit")) {
-            Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
-            Err(_) => Vec::new(),
-        };
-        files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-        let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
-        let mut records: Vec<Value> = lines
-            .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
-            .collect();
-        records.sort_by_key(|record: &Value| record["sequence"].as_u64());
-        records
+        audit_of(&self.project)
     }
+}
 
-    /// A file of the project's folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.project.root().join(name)
-    }
+/// Everything that the audit log of a project holds, in order.
+pub(crate) fn audit_of(project: &Project) -> Vec<Value> {
+    let mut files: Vec<PathBuf> = match std::fs::read_dir(project.root().join("audit")) {
+        Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+        Err(_) => Vec::new(),
+    };
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let mut records: Vec<Value> = lines
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect();
+    records.sort_by_key(|record: &Value| record["sequence"].as_u64());
+    records
 }
 
 /// A daemon that was asked to stop.

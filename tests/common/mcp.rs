@@ -1,7 +1,7 @@
 //! Calls of tools, as clients of the newest revision make them.
 
 use super::TestApp;
-use reqwest::RequestBuilder;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 /// The handshake of the revisions before the newest.
@@ -19,17 +19,7 @@ impl TestApp {
 
     /// A call of a tool without arguments.
     pub(crate) fn call(&self, token: &str, tool: &str) -> RequestBuilder {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-            "name": tool, "arguments": {}, "_meta": {
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientCapabilities": {},
-            },
-        }});
-        self.mcp(&body)
-            .header("mcp-protocol-version", "2026-07-28")
-            .header("mcp-method", "tools/call")
-            .header("mcp-name", tool)
-            .bearer_auth(token)
+        call(&self.http, &self.address, tool).bearer_auth(token)
     }
 
     /// The status of a call with that token.
@@ -43,6 +33,22 @@ impl TestApp {
         assert_eq!(response.status(), 200);
         text_of(&response.json().await.unwrap())
     }
+}
+
+/// A call of a tool without arguments at any daemon.
+pub(crate) fn call(http: &Client, address: &str, tool: &str) -> RequestBuilder {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": tool, "arguments": {}, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    }});
+    http.post(format!("{address}/mcp"))
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", tool)
+        .json(&body)
 }
 
 /// The text of a tool's result.

@@ -8,10 +8,9 @@ mod mcp;
 mod oauth_client;
 mod provider;
 
-pub(crate) use app::{Setup, TestApp};
+pub(crate) use app::{Setup, TestApp, audit_of};
 pub(crate) use browser::{Browser, Page, set_cookies};
-pub(crate) use html::Form;
-pub(crate) use mcp::{legacy_initialize, text_of};
+pub(crate) use mcp::{call, legacy_initialize, text_of};
 pub(crate) use oauth_client::{OAuthClient, REDIRECT_URI, Tokens, VERIFIER, basic, give_password, query_of};
 pub(crate) use provider::{FakeProvider, UPSTREAM_TOKEN};
 

@@ -67,7 +67,8 @@ impl FakeProvider {
     pub(crate) fn setup_at(origin: &str) -> Setup {
         let oidc = json!({
             "config_url": format!("{origin}/.well-known/openid-configuration"),
-            "client_id": CLIENT_ID, "client_secret": "secret-at-the-provider",
+            "client_id": CLIENT_ID, "client_secret": "secret-at-the-provider", "scope": "openid profile email",
+            "callback_path": "/callback",
         });
         Setup { auth: json!({"provider": "oidc", "oidc": oidc}), ..Setup::default() }
     }
