@@ -6,6 +6,7 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod browser;
 mod common;
 mod config_errors;
 mod config_examples;
@@ -14,6 +15,7 @@ mod config_load;
 mod config_project;
 mod config_seed;
 mod consent;
+mod daemon_process;
 mod mcp_protocol;
 mod oauth_code_flow;
 mod oauth_errors;
