@@ -361,7 +361,7 @@ fn server_parts(
         },
     )?;
     let state = AppState {
-        pages: Pages::new(base_url)?,
+        pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog),
         cookies: Cookies::new(base_url),
         metadata: MetadataDocuments::new(&MetadataOptions { settings, project: &configuration.project }),

@@ -7,6 +7,7 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod browser;
 mod common;
 mod config_errors;
 mod config_examples;
@@ -16,6 +17,7 @@ mod config_project;
 mod config_seed;
 mod consent;
 mod cross_origin;
+mod daemon_process;
 mod hostile_input;
 mod mcp_protocol;
 mod oauth_code_flow;
