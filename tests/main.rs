@@ -1,6 +1,5 @@
 //! Tests of the whole daemon.
 #![expect(
-
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -23,6 +22,7 @@ mod mcp_protocol;
 mod oauth_code_flow;
 mod oauth_errors;
 mod oauth_provider;
+mod other_names;
 mod refresh;
 mod registration;
 mod revocation;
