@@ -64,3 +64,20 @@ impl Drop for EndGuard {
         let _nobody_listens = self.ended.send(self.actor);
     }
 }
+
+/// Lets messages of an actor be answered by async methods of what it keeps in `$part`, an
+/// `Arc`: the handler starts the method and the actor goes on serving others meanwhile.
+macro_rules! answered_by {
+    ($actor:ty, $part:ident; $($message:ty => $answer:ty, |$keeper:ident, $this:ident| $call:expr;)*) => {$(
+        impl actix::Handler<$message> for $actor {
+            type Result = actix::ResponseFuture<$answer>;
+
+            fn handle(&mut self, $this: $message, _: &mut Self::Context) -> Self::Result {
+                let $keeper = std::sync::Arc::clone(&self.$part);
+                Box::pin(async move { $call.await })
+            }
+        }
+    )*};
+}
+
+pub(crate) use answered_by;

@@ -99,7 +99,7 @@ impl Supervisor {
             store: Arc::clone(&ports.grant_store),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
-            lifetimes: settings.lifetimes.clone(),
+            lifetimes: settings.lifetimes,
         };
         let authorization_codes = AuthorizationCodesHandle::start(&owners, keeper, guard("authorization_codes"));
         let session_ports = SessionPorts {
@@ -108,8 +108,7 @@ impl Supervisor {
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
         };
-        let sessions =
-            SessionsHandle::start(&owners, session_ports, settings.lifetimes.clone(), guard("sessions")).await?;
+        let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
         let refresher = Refresher {
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
@@ -140,8 +139,8 @@ impl Supervisor {
         let mcp_sessions = McpSessionsHandle::start(&owners, mcp_ports, limits, guard("mcp_sessions"));
 
         let handles = Handles {
-            mcp_sessions,
             audit_log,
+            mcp_sessions,
             client_registry,
             authorization_codes,
             sessions,
@@ -257,3 +256,6 @@ impl WorkerStarter {
         WorkerHandles { policy, tool_calls }
     }
 }
+
+#[cfg(test)]
+mod tests;

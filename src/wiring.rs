@@ -14,7 +14,7 @@ use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
 use crate::http::host_guard::{Names, NamesOf};
-use crate::http::mcp::{BODY_MAX_DEFAULT, McpOptions, McpShared, McpTimes};
+use crate::http::mcp::{BODY_MAX_DEFAULT, McpOptions, McpShared};
 use crate::http::oauth::{MetadataDocuments, MetadataOptions};
 use crate::http::pages::{Home, Pages};
 use crate::http::routes::RouteOptions;
@@ -89,8 +89,8 @@ impl Daemon {
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
-        let parts = server_parts(configuration, options, &settings, &definitions, (&supervisor, port, is_stopping))?;
-        let (server, handle) = server::start(parts, listeners).context("cannot serve")?;
+        let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
+        let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
         Ok(Self { server, handle, supervisor, engine, stopping, base_url, port })
     }
 
@@ -185,7 +185,7 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         issuer: base_url.to_owned(),
         resource: resource.ok_or_else(|| anyhow!("{base_url} is not a URL that clients could use"))?,
         is_origin_an_alias: true,
-        lifetimes: auth.lifetimes.clone(),
+        lifetimes: auth.lifetimes,
         required_scopes: auth.required_scopes.clone(),
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
@@ -330,7 +330,7 @@ fn callback_path(provider: &ProviderSettings) -> Option<String> {
 
 fn server_parts(
     configuration: &Configuration,
-    options: &ServeOptions,
+    options: ServeOptions,
     settings: &Settings,
     definitions: &Definitions,
     (supervisor, port, is_stopping): (&Supervisor, u16, watch::Receiver<bool>),
@@ -356,7 +356,6 @@ fn server_parts(
             sessions: (!is_stateless).then(|| handles.mcp_sessions.clone()),
             instructions: None,
             body_max: BODY_MAX_DEFAULT,
-            times: McpTimes::default(),
             is_stopping,
         },
     )?;

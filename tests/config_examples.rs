@@ -94,7 +94,6 @@ fn the_quickstart_is_a_project_of_five_tools() {
     let names: Vec<&str> = configuration.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["customer_profile", "my_documents", "orders_by_day", "revenue_report", "search_books"]);
     assert_eq!(configuration.warnings, [] as [String; 0]);
-    assert!(configuration.duckdb.is_readonly);
     assert!(configuration.tools.iter().all(|tool| !tool.needs_external_token && tool.description.is_some()));
     let documented = read("quickstart/README.md");
     let ProviderSettings::Local(local) = configuration.auth.provider else { panic!() };

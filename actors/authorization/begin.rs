@@ -67,7 +67,7 @@ impl Authorizer {
         match approval {
             Some(consent) => {
                 let purpose = LoginPurpose::Client(Box::new(request));
-                self.to_login(purpose, browser, visitor, (true, Some(consent.user_id))).await
+                self.to_login(purpose, browser, visitor, Some(consent.user_id)).await
             }
             None => self.ask_consent(client, request, browser, visitor).await,
         }

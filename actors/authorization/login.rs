@@ -23,9 +23,6 @@ use std::time::Duration;
 /// How long an approval is remembered.
 const CONSENT_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// Whether the client is approved, and by whom when that was in an earlier login.
-type Approval = (bool, Option<UserId>);
-
 impl Authorizer {
     /// The consent page for a client's request. Nobody is known yet, unless local users are
     /// already signed in on our own pages.
@@ -65,7 +62,6 @@ impl Authorizer {
             browser_hash: browser.cookie.hash(),
             purpose: LoginPurpose::Client(Box::new(request)),
             stage,
-            is_approved: false,
             expected_user: None,
         };
         let handle = self.authorization_codes.begin_login(login).await?;
@@ -92,7 +88,7 @@ impl Authorizer {
         }
         self.record_login("auth.consent_given", OperationStatus::Success, caller, None).await?;
         let next = match signed_in {
-            None => self.to_login(login.purpose, &browser, &decided.visitor, (true, None)).await?,
+            None => self.to_login(login.purpose, &browser, &decided.visitor, None).await?,
             Some(signed_in) => self.finish(login.purpose, signed_in, &browser, &decided.visitor).await?,
         };
         Ok(BrowserStep { next, browser: None })
@@ -104,14 +100,14 @@ impl Authorizer {
         purpose: LoginPurpose,
         browser: &Browser,
         visitor: &Visitor,
-        approval: Approval,
+        expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         match &self.login_method {
             LoginMethod::Off => Err(LoginError::Off),
-            LoginMethod::Provider(idp) => self.to_provider(idp.as_ref(), purpose, browser, approval).await,
+            LoginMethod::Provider(idp) => self.to_provider(idp.as_ref(), purpose, browser, expected_user).await,
             LoginMethod::Password(_) => match self.signed_in_locally(visitor).await? {
-                Some(signed_in) => self.after_login(purpose, signed_in, browser, visitor, approval.1).await,
-                None => self.to_password_page(purpose, browser, approval).await,
+                Some(signed_in) => self.after_login(purpose, signed_in, browser, visitor, expected_user).await,
+                None => self.to_password_page(purpose, browser, expected_user).await,
             },
         }
     }
@@ -121,14 +117,13 @@ impl Authorizer {
         idp: &dyn UpstreamIdp,
         purpose: LoginPurpose,
         browser: &Browser,
-        (is_approved, expected_user): Approval,
+        expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         let (verifier, nonce) = (self.entropy.token(""), self.entropy.token(""));
         let login = NewLogin {
             browser_hash: browser.cookie.hash(),
             purpose: purpose.clone(),
             stage: LoginStage::AwaitingProvider { verifier: verifier.clone(), nonce: nonce.clone() },
-            is_approved,
             expected_user,
         };
         let state = self.authorization_codes.begin_login(login).await?;
@@ -143,7 +138,7 @@ impl Authorizer {
         &self,
         purpose: LoginPurpose,
         browser: &Browser,
-        (is_approved, expected_user): Approval,
+        expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         let client_name = self.client_name(&purpose).await?;
         let redirect_scheme = redirect_scheme(&purpose);
@@ -151,7 +146,6 @@ impl Authorizer {
             browser_hash: browser.cookie.hash(),
             purpose,
             stage: LoginStage::AwaitingPassword,
-            is_approved,
             expected_user,
         };
         let handle = self.authorization_codes.begin_login(login).await?;

@@ -24,9 +24,9 @@ pub use messages::{
     TokenRequest, Visit, VisitError, Visitor,
 };
 
-use crate::mailbox::EndGuard;
+use crate::mailbox::{EndGuard, answered_by};
 use crate::model::token::IssuedTokens;
-use actix::{Actor, Context, Handler, ResponseFuture};
+use actix::{Actor, Context};
 pub(crate) use flow::{Authorizer, Turns};
 use messages::{BeginVisit, FindVisit, SignOut};
 use std::sync::Arc;
@@ -52,28 +52,15 @@ impl Actor for Authorization {
     }
 }
 
-/// Each message is answered by the authorizer's method of the same name.
-macro_rules! answered_by_authorizer {
-    ($($message:ty => $method:ident -> $answer:ty;)*) => {$(
-        impl Handler<$message> for Authorization {
-            type Result = ResponseFuture<$answer>;
-
-            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
-                let authorizer = Arc::clone(&self.authorizer);
-                Box::pin(async move { authorizer.$method(message).await })
-            }
-        }
-    )*};
-}
-
-answered_by_authorizer! {
-    BeginAuthorization => begin_authorization -> Result<BrowserStep, BeginError>;
-    BeginVisit => begin_visit -> Result<BrowserStep, LoginError>;
-    DecideConsent => decide_consent -> Result<BrowserStep, LoginError>;
-    SubmitPassword => submit_password -> Result<BrowserStep, LoginError>;
-    CompleteLogin => complete_login -> Result<BrowserStep, LoginError>;
-    FindVisit => find_visit -> Result<Option<Visit>, VisitError>;
-    SignOut => sign_out -> Result<(), VisitError>;
-    TokenRequest => exchange_token -> Result<IssuedTokens, TokenError>;
-    RevokeRequest => revoke_token -> Result<(), TokenError>;
+answered_by! {
+    Authorization, authorizer;
+    BeginAuthorization => Result<BrowserStep, BeginError>, |authorizer, message| authorizer.begin_authorization(message);
+    BeginVisit => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.begin_visit(message);
+    DecideConsent => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.decide_consent(message);
+    SubmitPassword => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.submit_password(message);
+    CompleteLogin => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.complete_login(message);
+    FindVisit => Result<Option<Visit>, VisitError>, |authorizer, message| authorizer.find_visit(message);
+    SignOut => Result<(), VisitError>, |authorizer, message| authorizer.sign_out(message);
+    TokenRequest => Result<IssuedTokens, TokenError>, |authorizer, message| authorizer.exchange_token(message);
+    RevokeRequest => Result<(), TokenError>, |authorizer, message| authorizer.revoke_token(message);
 }

@@ -27,6 +27,7 @@ impl Authorizer {
         match &outcome {
             Ok(tokens) => {
                 caller.session_id = Some(tokens.session_id.clone());
+                caller.user_id = Some(tokens.user_id.to_string());
                 self.record_grant(event, caller, &tokens.scopes).await?;
             }
             Err(TokenError::Refused(error)) => {

@@ -14,7 +14,7 @@ const SIGN_OUT_FORM: &str = "sign-out";
 impl Authorizer {
     pub(super) async fn begin_visit(&self, asked: BeginVisit) -> Result<BrowserStep, LoginError> {
         let browser = self.browser(&asked.visitor);
-        let next = self.to_login(LoginPurpose::Visit, &browser, &asked.visitor, (true, None)).await?;
+        let next = self.to_login(LoginPurpose::Visit, &browser, &asked.visitor, None).await?;
         Ok(BrowserStep { next, browser: browser.to_set() })
     }
 

@@ -36,7 +36,6 @@ impl CodeKeeper {
             browser_hash: login.browser_hash,
             purpose: login.purpose,
             stage: login.stage,
-            is_approved: login.is_approved,
             expected_user: login.expected_user,
             expires_at: self.now() + self.lifetimes.pending_login,
         };

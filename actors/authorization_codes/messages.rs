@@ -79,8 +79,6 @@ pub struct NewLogin {
     pub purpose: LoginPurpose,
     /// Where it starts.
     pub stage: LoginStage,
-    /// Whether the client is approved already.
-    pub is_approved: bool,
     /// Who approved it, when that was in an earlier login.
     pub expected_user: Option<UserId>,
 }

@@ -16,7 +16,7 @@ mod tests;
 pub use handle::AuthorizationCodesHandle;
 pub use messages::{CodeError, LoginLookupError, NewLogin, RedeemCode, RedeemError, TooManyAttempts};
 
-use crate::mailbox::EndGuard;
+use crate::mailbox::{EndGuard, answered_by};
 use crate::model::grant::{AuthorizationCode, Consent, PendingLogin};
 use crate::model::secret::Secret;
 use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
@@ -53,21 +53,8 @@ impl Actor for AuthorizationCodes {
     }
 }
 
-/// Each message is answered by the keeper's method of the same name.
-macro_rules! answered_by_keeper {
-    ($($message:ty => $answer:ty, |$keeper:ident, $this:ident| $call:expr;)*) => {$(
-        impl Handler<$message> for AuthorizationCodes {
-            type Result = ResponseFuture<$answer>;
-
-            fn handle(&mut self, $this: $message, _: &mut Self::Context) -> Self::Result {
-                let $keeper = Arc::clone(&self.keeper);
-                Box::pin(async move { $call.await })
-            }
-        }
-    )*};
-}
-
-answered_by_keeper! {
+answered_by! {
+    AuthorizationCodes, keeper;
     BeginLogin => Result<Secret, CodeError>, |keeper, message| keeper.begin_login(message.login);
     FindLogin => Result<PendingLogin, LoginLookupError>, |keeper, message| keeper.find_login(&message.handle, &message.browser);
     TakeLogin => Result<PendingLogin, LoginLookupError>, |keeper, message| keeper.take_login(&message.handle, &message.browser);

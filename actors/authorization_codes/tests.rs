@@ -127,7 +127,6 @@ fn new_login() -> NewLogin {
         browser_hash: TokenHash::of("browser"),
         purpose: LoginPurpose::Visit,
         stage: LoginStage::AwaitingPassword,
-        is_approved: true,
         expected_user: None,
     }
 }
@@ -143,7 +142,7 @@ async fn a_login_is_taken_once() {
     assert!(rig.authorization_codes.find_login(handle.clone(), browser()).await.is_ok());
     let taken = join_all((0..20).map(|_| rig.authorization_codes.take_login(handle.clone(), browser()))).await;
     assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 1);
-    assert!(taken.iter().flat_map(|taken| taken.as_ref().err()).all(|error| *error == LoginLookupError::Unknown));
+    assert!(taken.iter().filter_map(|taken| taken.as_ref().err()).all(|error| *error == LoginLookupError::Unknown));
 }
 
 #[actix::test]

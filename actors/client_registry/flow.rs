@@ -1,6 +1,6 @@
 //! What the registry does with its store, step by step.
 
-use super::messages::{AuthenticationError, RegisteredClient, RegistrationError};
+use super::messages::{AuthenticationError, RegisteredClient, RegistrationError, RegistryError};
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
@@ -117,11 +117,15 @@ impl Registrar {
         client.filter(|client| proves(client, &credentials)).ok_or(AuthenticationError::Failed)
     }
 
-    pub(super) async fn mark_client_used(&self, id: ClientId) -> Result<(), StoreError> {
+    pub(super) async fn resolve_client(&self, id: ClientId) -> Result<Option<Client>, RegistryError> {
+        Ok(self.find_client(&id).await?)
+    }
+
+    pub(super) async fn mark_client_used(&self, id: ClientId) -> Result<(), RegistryError> {
         if self.configured.contains_key(&id) {
             return Ok(());
         }
-        self.store.mark_client_used(id).await
+        Ok(self.store.mark_client_used(id).await?)
     }
 
     pub(super) async fn sweep(&self) {

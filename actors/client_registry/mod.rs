@@ -14,9 +14,9 @@ mod tests;
 pub use handle::ClientRegistryHandle;
 pub use messages::{AuthenticationError, RegisteredClient, RegistrationError, RegistryError};
 
-use crate::mailbox::EndGuard;
+use crate::mailbox::{EndGuard, answered_by};
 use crate::model::client::Client;
-use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
+use actix::{Actor, AsyncContext, Context};
 pub(crate) use flow::Registrar;
 use messages::{AuthenticateClient, MarkClientUsed, RegisterClient, ResolveClient, TickExpiry};
 use std::sync::Arc;
@@ -46,47 +46,11 @@ impl Actor for ClientRegistry {
     }
 }
 
-impl Handler<RegisterClient> for ClientRegistry {
-    type Result = ResponseFuture<Result<RegisteredClient, RegistrationError>>;
-
-    fn handle(&mut self, message: RegisterClient, _: &mut Self::Context) -> Self::Result {
-        let registrar = Arc::clone(&self.registrar);
-        Box::pin(async move { registrar.register_client(message.metadata, message.trace_id).await })
-    }
-}
-
-impl Handler<ResolveClient> for ClientRegistry {
-    type Result = ResponseFuture<Result<Option<Client>, RegistryError>>;
-
-    fn handle(&mut self, message: ResolveClient, _: &mut Self::Context) -> Self::Result {
-        let registrar = Arc::clone(&self.registrar);
-        Box::pin(async move { Ok(registrar.find_client(&message.client_id).await?) })
-    }
-}
-
-impl Handler<AuthenticateClient> for ClientRegistry {
-    type Result = ResponseFuture<Result<Client, AuthenticationError>>;
-
-    fn handle(&mut self, message: AuthenticateClient, _: &mut Self::Context) -> Self::Result {
-        let registrar = Arc::clone(&self.registrar);
-        Box::pin(async move { registrar.authenticate_client(message.credentials).await })
-    }
-}
-
-impl Handler<MarkClientUsed> for ClientRegistry {
-    type Result = ResponseFuture<Result<(), RegistryError>>;
-
-    fn handle(&mut self, message: MarkClientUsed, _: &mut Self::Context) -> Self::Result {
-        let registrar = Arc::clone(&self.registrar);
-        Box::pin(async move { Ok(registrar.mark_client_used(message.client_id).await?) })
-    }
-}
-
-impl Handler<TickExpiry> for ClientRegistry {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: TickExpiry, _: &mut Self::Context) -> Self::Result {
-        let registrar = Arc::clone(&self.registrar);
-        Box::pin(async move { registrar.sweep().await })
-    }
+answered_by! {
+    ClientRegistry, registrar;
+    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message.metadata, message.trace_id);
+    ResolveClient => Result<Option<Client>, RegistryError>, |registrar, message| registrar.resolve_client(message.client_id);
+    AuthenticateClient => Result<Client, AuthenticationError>, |registrar, message| registrar.authenticate_client(message.credentials);
+    MarkClientUsed => Result<(), RegistryError>, |registrar, message| registrar.mark_client_used(message.client_id);
+    TickExpiry => (), |registrar, _message| registrar.sweep();
 }

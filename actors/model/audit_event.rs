@@ -1,6 +1,7 @@
 //! What the audit log holds, and how it is searched.
 
 use super::ids::{ClientId, SessionId};
+use super::session::Session;
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -55,6 +56,20 @@ pub struct AuditCaller {
     pub session_id: Option<SessionId>,
     /// The id of the request, which error answers and the server's own log carry too.
     pub trace_id: Option<String>,
+}
+
+impl AuditCaller {
+    /// The one that a session stands for, when the server acts by itself.
+    #[must_use]
+    pub fn of_session(session: &Session) -> Self {
+        Self {
+            caller_type: "http".to_owned(),
+            user_id: Some(session.user.id.to_string()),
+            client_id: session.client_id().cloned(),
+            session_id: Some(session.id.clone()),
+            trace_id: None,
+        }
+    }
 }
 
 /// Something that happened, before the log gives it its number and time.

@@ -79,8 +79,6 @@ pub struct PendingLogin {
     pub purpose: LoginPurpose,
     /// How far it has come.
     pub stage: LoginStage,
-    /// Whether the person has approved the client in this login or an earlier one.
-    pub is_approved: bool,
     /// The person whose earlier approval let the consent page be left out.
     pub expected_user: Option<super::ids::UserId>,
     /// When it is over.

@@ -1,6 +1,6 @@
 //! Our tokens as they are kept, and the provider's tokens that stand behind them.
 
-use super::ids::SessionId;
+use super::ids::{SessionId, UserId};
 use super::principal::Principal;
 use super::resource::Resource;
 use super::scope::ScopeSet;
@@ -66,6 +66,8 @@ pub struct IssuedTokens {
     pub scopes: ScopeSet,
     /// The session that both belong to.
     pub session_id: SessionId,
+    /// Whose session that is.
+    pub user_id: UserId,
 }
 
 /// What a valid access token stands for: read on every call, so it is shared, not copied.

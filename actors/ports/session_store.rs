@@ -68,8 +68,8 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug {
     /// Sessions whose provider token can be refreshed and expires before `before`, at most `limit`.
     fn list_refresh_due(&self, before: Timestamp, limit: usize) -> StoreResult<'_, Vec<SessionId>>;
 
-    /// Removes up to `limit` expired access tokens and used or expired refresh tokens, and
-    /// returns up to `limit` sessions that are over (not removed yet).
+    /// Removes up to `limit` expired access tokens and expired refresh tokens (used
+    /// ones stay until then, so that a replay is recognised), and returns up to `limit` sessions that are over (not removed yet).
     fn sweep_sessions(&self, now: Timestamp, limit: usize) -> StoreResult<'_, SweptTokens>;
 }
 

@@ -121,6 +121,7 @@ impl SessionKeeper {
                 refresh_token: Some(refresh),
                 scopes: rotation.scopes,
                 session_id: session.id.clone(),
+                user_id: session.user.id.clone(),
             }),
         }
     }
@@ -156,6 +157,7 @@ impl SessionKeeper {
                 refresh_token: refresh,
                 scopes,
                 session_id: session.id.clone(),
+                user_id: session.user.id.clone(),
             },
             idle_expires_at: idle,
         }
@@ -203,13 +205,7 @@ impl SessionKeeper {
     }
 
     async fn record_end(&self, session: &Session, reason: EndReason) {
-        let caller = AuditCaller {
-            caller_type: "http".to_owned(),
-            user_id: Some(session.user.id.to_string()),
-            client_id: session.client_id().cloned(),
-            session_id: Some(session.id.clone()),
-            trace_id: None,
-        };
+        let caller = AuditCaller::of_session(session);
         let event = AuditEvent::auth("auth.session_ended", OperationStatus::Success, caller)
             .with_details(json!({"reason": reason.as_str()}));
         if let Err(error) = self.ports.audit_log.record(event).await {

@@ -17,14 +17,14 @@ pub use handle::{InvalidToken, SessionsHandle};
 pub use messages::{NewSession, OpenedSession, RefreshError, SessionError};
 
 use crate::audit_log::AuditLogHandle;
-use crate::mailbox::EndGuard;
+use crate::mailbox::{EndGuard, answered_by};
 use crate::model::session::Session;
 use crate::model::token::IssuedTokens;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::session_store::SessionStore;
 use crate::settings::Lifetimes;
-use actix::{Actor, AsyncContext, Context, Handler, ResponseFuture};
+use actix::{Actor, AsyncContext, Context};
 use flow::SessionKeeper;
 use messages::{
     EndSession, EndUserSessions, FindBrowserSession, FindSession, IssueTokens, ListRefreshDue, OpenSession,
@@ -69,21 +69,8 @@ impl Actor for Sessions {
     }
 }
 
-/// Each message is answered by the keeper's method of the same name.
-macro_rules! answered_by_keeper {
-    ($($message:ty => $answer:ty, |$keeper:ident, $this:ident| $call:expr;)*) => {$(
-        impl Handler<$message> for Sessions {
-            type Result = ResponseFuture<$answer>;
-
-            fn handle(&mut self, $this: $message, _: &mut Self::Context) -> Self::Result {
-                let $keeper = Arc::clone(&self.keeper);
-                Box::pin(async move { $call.await })
-            }
-        }
-    )*};
-}
-
-answered_by_keeper! {
+answered_by! {
+    Sessions, keeper;
     OpenSession => Result<OpenedSession, SessionError>, |keeper, message| keeper.open_session(message.session);
     IssueTokens => Result<IssuedTokens, SessionError>, |keeper, message| keeper.issue_tokens(message.session_id, message.with_refresh);
     RefreshTokens => Result<IssuedTokens, RefreshError>, |keeper, message| keeper.refresh_tokens(message);
@@ -94,13 +81,5 @@ answered_by_keeper! {
     FindBrowserSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_browser_session(message.cookie);
     ListRefreshDue => Result<Vec<crate::model::ids::SessionId>, SessionError>, |keeper, message| keeper.list_refresh_due(message.before, message.limit);
     StoreUpstreamTokens => Result<bool, SessionError>, |keeper, message| keeper.store_upstream_tokens(message.session_id, message.tokens);
-}
-
-impl Handler<TickExpiry> for Sessions {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: TickExpiry, _: &mut Self::Context) -> Self::Result {
-        let keeper = Arc::clone(&self.keeper);
-        Box::pin(async move { keeper.sweep().await })
-    }
+    TickExpiry => (), |keeper, _message| keeper.sweep();
 }

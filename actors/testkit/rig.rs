@@ -52,7 +52,6 @@ pub(crate) struct Rig {
     pub(crate) sessions: SessionsHandle,
     pub(crate) token_refresh: TokenRefreshHandle,
     pub(crate) authorization: AuthorizationHandle,
-    pub(crate) ended: mpsc::UnboundedReceiver<&'static str>,
     settings: Settings,
     ended_sender: mpsc::UnboundedSender<&'static str>,
 }
@@ -83,7 +82,7 @@ impl Rig {
         tokio::time::pause();
         let clock = Arc::new(TokioClock::default());
         let entropy = Arc::new(SeededEntropy::new(7));
-        let (ended_sender, ended) = mpsc::unbounded_channel();
+        let (ended_sender, _) = mpsc::unbounded_channel();
         let guard = |actor| EndGuard::new(actor, ended_sender.clone());
         let here = Arbiter::current();
         let audit = Arc::new(MemoryAudit::default());
@@ -107,7 +106,7 @@ impl Rig {
             store: Arc::clone(&grant_store) as _,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
-            lifetimes: settings.lifetimes.clone(),
+            lifetimes: settings.lifetimes,
         };
         let authorization_codes = AuthorizationCodesHandle::start(&here, keeper, guard("authorization_codes"));
         let session_store = Arc::new(Unsteady::<MemorySessions>::default());
@@ -117,7 +116,7 @@ impl Rig {
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
         };
-        let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes.clone(), guard("sessions"));
+        let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
         let sessions = sessions.await.unwrap();
         let idp = Arc::new(FakeIdp::new(Arc::clone(&clock) as _));
         let passwords = Arc::new(FakePasswords::default());
@@ -161,7 +160,6 @@ impl Rig {
             sessions,
             token_refresh,
             authorization,
-            ended,
             settings,
             ended_sender,
         }
@@ -192,7 +190,7 @@ impl Rig {
             audit_log: self.audit_log.clone(),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());
-        SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes.clone(), guard).await.unwrap()
+        SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes, guard).await.unwrap()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -95,7 +95,6 @@ pub fn pending_login(handle: &str, expires_at: Timestamp) -> PendingLogin {
         browser_hash: TokenHash::of("browser"),
         purpose: LoginPurpose::Client(Box::new(request("app"))),
         stage: LoginStage::AwaitingConsent,
-        is_approved: false,
         expected_user: None,
         expires_at,
     }

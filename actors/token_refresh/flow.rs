@@ -112,13 +112,7 @@ impl Refresher {
     }
 
     async fn record(&self, session: &Session, status: OperationStatus, error: Option<&str>) {
-        let caller = AuditCaller {
-            caller_type: "http".to_owned(),
-            user_id: Some(session.user.id.to_string()),
-            client_id: session.client_id().cloned(),
-            session_id: Some(session.id.clone()),
-            trace_id: None,
-        };
+        let caller = AuditCaller::of_session(session);
         let mut event = AuditEvent::auth("auth.upstream_refreshed", status, caller);
         event.error = error.map(str::to_owned);
         if let Err(error) = self.audit_log.record(event).await {

@@ -69,24 +69,20 @@ async fn open(rig: &Rig, ends_in: Duration, refresh: Option<&str>) -> SessionId 
     id
 }
 
-async fn fresh(rig: &Rig, id: &SessionId) -> Result<Option<String>, TokenRefreshError> {
+async fn fresh(rig: &Rig, id: &SessionId) -> Result<String, TokenRefreshError> {
     let token = rig.token_refresh.fresh_token(id.clone()).await?;
-    Ok(token.map(|token| token.expose().to_owned()))
+    Ok(token.unwrap().expose().to_owned())
 }
 
 async fn kept(rig: &Rig, id: &SessionId) -> UpstreamTokens {
     rig.sessions.find_session(id.clone()).await.unwrap().unwrap().upstream.unwrap()
 }
 
-fn text(token: &str) -> Result<Option<String>, TokenRefreshError> {
-    Ok(Some(token.to_owned()))
-}
-
 #[actix::test]
 async fn a_token_that_still_works_is_used_as_it_is() {
     let rig = Rig::start(Login::Provider).await;
     let id = open(&rig, 31 * SECOND, Some("first-rt")).await;
-    assert_eq!(fresh(&rig, &id).await, text("first-at"));
+    assert_eq!(fresh(&rig, &id).await, Ok("first-at".to_owned()));
     assert!(rig.idp.refreshed_with().is_empty());
 }
 
@@ -95,7 +91,7 @@ async fn many_calls_at_expiry_make_one_refresh() {
     let rig = Rig::start(Login::Provider).await;
     let id = open(&rig, Duration::ZERO, Some("first-rt")).await;
     for outcome in join_all((0..20).map(|_| fresh(&rig, &id))).await {
-        assert_eq!(outcome, text("upstream-at-1"));
+        assert_eq!(outcome, Ok("upstream-at-1".to_owned()));
     }
     assert_eq!(rig.idp.refreshed_with(), ["first-rt"]);
     let kept = kept(&rig, &id).await;
@@ -152,7 +148,7 @@ async fn a_provider_that_is_down_leaves_the_session_and_is_given_a_rest() {
     }
     assert_eq!(rig.idp.refreshed_with().len(), 1, "asked again only after a pause");
     rig.pass(3 * SECOND).await;
-    assert_eq!(fresh(&rig, &id).await, text("upstream-at-1"));
+    assert_eq!(fresh(&rig, &id).await, Ok("upstream-at-1".to_owned()));
     assert_eq!(rig.idp.refreshed_with(), ["first-rt", "first-rt"]);
 }
 
@@ -163,7 +159,7 @@ async fn while_the_provider_is_down_a_token_is_used_to_its_end() {
     for error in [FakeIdp::faulty(), UpstreamError::Unreachable { provider: "fake".to_owned(), detail: "x".to_owned() }]
     {
         rig.idp.fail_next(error);
-        assert_eq!(fresh(&rig, &id).await, text("first-at"));
+        assert_eq!(fresh(&rig, &id).await, Ok("first-at".to_owned()));
         rig.pass(3 * SECOND).await;
     }
     assert_eq!(rig.idp.refreshed_with().len(), 2);
@@ -173,7 +169,7 @@ async fn while_the_provider_is_down_a_token_is_used_to_its_end() {
 async fn a_token_without_a_refresh_token_is_left_for_the_provider_to_refuse() {
     let rig = Rig::start(Login::Provider).await;
     let id = open(&rig, Duration::ZERO, None).await;
-    assert_eq!(fresh(&rig, &id).await, text("first-at"));
+    assert_eq!(fresh(&rig, &id).await, Ok("first-at".to_owned()));
 }
 
 #[actix::test]

@@ -4,7 +4,7 @@
 //! text, so each value is first converted to the declared type where nothing is lost by it, and
 //! then checked against the very schema that clients are shown.
 
-use super::redaction::{is_sensitive, redact};
+use super::redaction::{REDACTED, is_sensitive, redact};
 use crate::model::schema::{Format, TypeDefinition, TypeKind};
 use crate::model::sql_value::SqlValue;
 use crate::model::tool::Parameter;
@@ -51,6 +51,8 @@ pub(super) fn compile_schema(schema: &Value, with_formats: bool) -> Result<Valid
     jsonschema::options()
         .with_pattern_options(PatternOptions::regex())
         .should_validate_formats(with_formats)
+        // JSON Schema's own wants an offset from UTC, which a TIME does not have.
+        .with_format("time", |text: &str| bind_time(text).is_ok())
         .build(schema)
         .map_err(|error| error.to_string())
 }
@@ -81,19 +83,31 @@ impl CompiledParameters {
                     None => return Err(ArgumentError::Missing(name.clone())),
                 },
             };
-            let bound = bind(&value, &compiled.parameter.of)
-                .map_err(|why| ArgumentError::Invalid { name: name.clone(), why })?;
+            let bound = bind(&value, &compiled.parameter.of).map_err(|why| {
+                let why = if compiled.is_sensitive { "the value cannot be used".to_owned() } else { why };
+                ArgumentError::Invalid { name: name.clone(), why }
+            })?;
             converted.sql.push((name.clone(), bound));
             converted.json.insert(name.clone(), value);
         }
         Ok(converted)
     }
 
-    /// The arguments as they may be written down: also those that did not pass.
+    /// The arguments as they may be written down: also those that did not pass. Where something
+    /// is sensitive, what has no parameter is covered too: its name may only be misspelt.
     pub(super) fn redacted(&self, mut arguments: Map<String, Value>) -> Value {
-        for compiled in self.0.iter().filter(|compiled| compiled.is_sensitive) {
-            if let Some(value) = arguments.get_mut(&compiled.parameter.name) {
-                redact(value, &compiled.parameter.of);
+        if !self.0.iter().any(|compiled| compiled.is_sensitive) {
+            return Value::Object(arguments);
+        }
+        for (name, value) in &mut arguments {
+            match self.0.iter().find(|known| known.parameter.name == *name) {
+                Some(known) if known.is_sensitive => {
+                    // Lists and objects may come as text, in which nothing could be found.
+                    *value = coerce(value.take(), &known.parameter.of);
+                    redact(value, &known.parameter.of);
+                }
+                Some(_) => {}
+                None => *value = Value::String(REDACTED.to_owned()),
             }
         }
         Value::Object(arguments)
@@ -105,7 +119,7 @@ impl CompiledParameter {
         let (name, of) = (&self.parameter.name, &self.parameter.of);
         let value = coerce(value, of);
         if let Some(allowed) = &of.enumeration
-            && !allowed.contains(&value)
+            && !allowed.iter().any(|allowed| is_same(allowed, &value))
         {
             let allowed: Vec<String> = allowed.iter().map(quoted).collect();
             return Err(ArgumentError::NotAllowed { name: name.clone(), allowed: allowed.join(", ") });
@@ -123,6 +137,15 @@ impl CompiledParameter {
     }
 }
 
+/// Whether two values are the same: 1 and 1.0 are (JSON Schema core section 4.2.2), since
+/// JavaScript cannot write the second.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) if one.is_f64() != other.is_f64() => one.as_f64() == other.as_f64(),
+        _ => one == other,
+    }
+}
+
 /// A value in single quotes when it is text, as in `['a', 'b']`.
 fn quoted(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"))
@@ -136,6 +159,9 @@ fn coerce(value: Value, of: &TypeDefinition) -> Value {
             text.trim().parse::<f64>().ok().map_or(Value::String(text), Value::from)
         }
         (TypeKind::String, value @ Value::Number(_)) if of.format == Some(Format::Timestamp) => value,
+        (TypeKind::String, Value::String(text)) if of.format == Some(Format::DateTime) => {
+            Value::String(with_offset(text))
+        }
         (TypeKind::String, Value::Number(number)) => Value::String(number.to_string()),
         (TypeKind::String, Value::Bool(truth)) => Value::String(truth.to_string()),
         (TypeKind::Integer, Value::String(text)) => integer(text.trim()).unwrap_or(Value::String(text)),
@@ -179,6 +205,16 @@ fn coerce_fields(mut fields: Map<String, Value>, of: &TypeDefinition) -> Map<Str
         }
     }
     fields
+}
+
+/// A date, or a date and time without an offset, is taken for UTC: many callers leave it out.
+fn with_offset(text: String) -> String {
+    let (date, clock) = match text.split_once(['T', 't', ' ']) {
+        Some((date, clock)) => (date, clock),
+        None => (text.as_str(), "00:00:00"),
+    };
+    let has_offset = clock.ends_with(['Z', 'z']) || clock.contains(['+', '-']);
+    if has_offset { text } else { format!("{date}T{clock}Z") }
 }
 
 /// `3`, `3.0` and `3e2` are whole; `3.5` is not.
@@ -266,9 +302,9 @@ fn bind_text(text: &str, format: Option<Format>) -> Result<SqlValue, String> {
 /// The Julian day of 1970-01-01.
 const EPOCH_JULIAN_DAY: i32 = 2_440_588;
 
+/// A TIME has no time zone: of the offsets only that of UTC can be left out without a loss.
 fn bind_time(text: &str) -> Result<SqlValue, String> {
-    let clock = text.trim_end_matches(['Z', 'z']);
-    let clock = clock.split_once('+').map_or(clock, |(before, _)| before);
+    let clock = text.strip_suffix(['Z', 'z']).unwrap_or(text);
     let at = time::Time::parse(clock, format_description!("[hour]:[minute]:[second][optional [.[subsecond]]]"))
         .map_err(|_| format!("Invalid time: {text}"))?;
     let (hours, minutes, seconds, nanos) = at.as_hms_nano();

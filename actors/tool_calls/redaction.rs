@@ -1,6 +1,6 @@
 //! Covering what a type marks as sensitive before it is written down.
 
-use crate::model::schema::TypeDefinition;
+use crate::model::schema::{TypeDefinition, TypeKind};
 use serde_json::Value;
 
 /// What stands in the audit log in place of a sensitive value.
@@ -13,25 +13,26 @@ pub(super) fn is_sensitive(of: &TypeDefinition) -> bool {
         || of.properties.iter().any(|(_, property)| is_sensitive(property))
 }
 
-/// Covers what is sensitive in `value`, at any depth.
+/// Covers what is sensitive in `value`, at any depth. A value that does not have the declared
+/// form, so that nobody knows what is in it, is covered whole.
 pub(super) fn redact(value: &mut Value, of: &TypeDefinition) {
-    if of.sensitive {
-        *value = Value::String(REDACTED.to_owned());
+    if !is_sensitive(of) {
         return;
     }
-    match value {
-        Value::Array(items) => {
+    match (of.kind, value) {
+        (TypeKind::Array, Value::Array(items)) if !of.sensitive => {
             if let Some(item_type) = &of.items {
                 items.iter_mut().for_each(|item| redact(item, item_type));
             }
         }
-        Value::Object(fields) => {
+        (TypeKind::Object, Value::Object(fields)) if !of.sensitive => {
             for (name, property) in &of.properties {
                 if let Some(field) = fields.get_mut(name) {
                     redact(field, property);
                 }
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        (_, Value::Null) if !of.sensitive => {}
+        (_, value) => *value = Value::String(REDACTED.to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! What the commands share: options, configuration, and the log on standard error.
 
-use crate::config::{self, Configuration, EndpointFaults, LoadOptions};
+use crate::config::{self, Configuration, EndpointFaults, LoadOptions, LogLevel, LoggingSettings};
 use clap::Args;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
@@ -20,8 +20,10 @@ pub(super) struct Common {
 }
 
 /// What a command needs beyond the common options.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct LoadWishes {
+    /// What is logged when the configuration does not say.
+    pub(super) log_level: LogLevel,
     pub(super) endpoint_faults: EndpointFaults,
     pub(super) is_profile_required: bool,
 }
@@ -38,20 +40,34 @@ impl Common {
             is_profile_required: wishes.is_profile_required,
         };
         let configuration = config::load(&options, &|name| std::env::var(name).ok())?;
+        start_log(configuration.logging, wishes.log_level);
         for warning in &configuration.warnings {
             tracing::warn!("{warning}");
         }
         Ok(configuration)
     }
+}
 
-    /// Starts the log on standard error: warnings, or with `--debug` everything of ours.
-    pub(super) fn start_log(&self) {
-        let is_debug = self.debug || matches!(std::env::var("MXCP_DEBUG").as_deref(), Ok("1" | "true" | "yes"));
-        let level = if is_debug { "info,mxcp=debug,mxcp_actors=debug" } else { "warn" };
-        let filter = EnvFilter::try_from_env("MXCP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-        let is_terminal = std::io::stderr().is_terminal();
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal);
-        // A second start in one process, as in tests, keeps the first.
-        let _already_started = log.with_writer(std::io::stderr).try_init();
+/// Starts the log on standard error, as the configuration says. `MXCP_LOG` may say it finer,
+/// in the directives of `tracing`.
+fn start_log(logging: LoggingSettings, default: LogLevel) {
+    if !logging.is_enabled {
+        return;
+    }
+    let level = match logging.level.unwrap_or(default) {
+        LogLevel::Debug => "info,mxcp=debug,mxcp_actors=debug",
+        LogLevel::Info => "info",
+        LogLevel::Warning => "warn",
+        LogLevel::Error => "error",
+    };
+    let filter = EnvFilter::try_from_env("MXCP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
+    // A second start in one process, as in tests, keeps the first.
+    let _already_started = log.with_writer(std::io::stderr).try_init();
+}
+
+impl Default for LoadWishes {
+    fn default() -> Self {
+        Self { log_level: LogLevel::Warning, endpoint_faults: EndpointFaults::Skip, is_profile_required: false }
     }
 }

@@ -6,7 +6,6 @@ use super::context::{Common, LoadWishes};
 use super::output::Report;
 use crate::adapters::jsonl_audit::{AuditFileError, JsonlAuditReader};
 use crate::adapters::system::SystemClock;
-use crate::config::EndpointFaults;
 use clap::{Args, ValueEnum};
 use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord, OperationStatus, OperationType, PolicyDecision};
 use mxcp_actors::model::timestamp::Timestamp;
@@ -122,9 +121,7 @@ enum LogError {
 
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Report> {
     let common = Common { profile: args.profile.clone(), debug: args.debug, readonly: false };
-    common.start_log();
-    let wishes = LoadWishes { endpoint_faults: EndpointFaults::Skip, is_profile_required: false };
-    let configuration = common.load(wishes)?;
+    let configuration = common.load(LoadWishes::default())?;
     let (profile, audit) = (&configuration.profile, &configuration.audit);
     let source = AuditSource { profile, is_enabled: audit.is_enabled, path: &audit.path };
     Ok(report(args, source, SystemClock.now())?)

@@ -11,8 +11,7 @@ mod query;
 mod run;
 mod serve;
 
-use clap::{Parser, Subcommand};
-use context::Common;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use output::Report;
 use std::process::ExitCode;
 
@@ -21,7 +20,7 @@ use std::process::ExitCode;
 #[command(name = "mxcp", version, about, propagate_version = true)]
 pub struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,18 +41,21 @@ enum Command {
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
     let mut out = std::io::stdout();
-    match arguments.command {
-        Command::Serve(args) => in_system(&args.common.clone(), false, serve::run(args)),
-        Command::Run(args) => in_system(&args.common.clone(), args.is_json, run::run(args)),
-        Command::Query(args) => in_system(&args.common.clone(), args.is_json, query::run(args)),
+    let Some(command) = arguments.command else {
+        let help = Arguments::command().render_help().to_string();
+        return output::finish(&mut out, false, Ok(Report::text(help)));
+    };
+    match command {
+        Command::Serve(args) => in_system(false, serve::run(args)),
+        Command::Run(args) => in_system(args.is_json, run::run(args)),
+        Command::Query(args) => in_system(args.is_json, query::run(args)),
         Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
     }
 }
 
 /// Runs a command that needs actors, and writes what it reports.
-fn in_system(common: &Common, is_json: bool, command: impl Future<Output = anyhow::Result<Report>>) -> ExitCode {
-    common.start_log();
+fn in_system(is_json: bool, command: impl Future<Output = anyhow::Result<Report>>) -> ExitCode {
     let outcome = actix_rt::System::new().block_on(command);
     output::finish(&mut std::io::stdout(), is_json, outcome)
 }

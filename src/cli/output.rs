@@ -48,7 +48,7 @@ pub(super) fn finish(out: &mut dyn Write, is_json: bool, outcome: anyhow::Result
         Err(error) => (1, writeln!(err, "Error: {error:#}\nAborted!")),
     };
     // A closed pipe is how `head` ends a command; there is nobody left to tell.
-    let _reader_is_gone = written;
+    drop(written);
     ExitCode::from(code)
 }
 

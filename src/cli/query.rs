@@ -3,7 +3,6 @@
 use super::context::{Common, LoadWishes};
 use super::output::{Report, UsageError, render};
 use super::run::read_params;
-use crate::config::EndpointFaults;
 use crate::wiring::open_database;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -47,8 +46,7 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<Report> {
         Value::String(text) => (name, text),
         other => (name, other.to_string()),
     });
-    let wishes = LoadWishes { endpoint_faults: EndpointFaults::Skip, is_profile_required: false };
-    let configuration = args.common.load(wishes)?;
+    let configuration = args.common.load(LoadWishes::default())?;
     let engine = open_database(&configuration.duckdb)?;
     let outcome = engine.run_script(&sql, params.collect(), DEADLINE, ROWS_MAX).await;
     tokio::task::spawn_blocking(move || engine.close()).await?;

@@ -2,7 +2,6 @@
 
 use super::context::{Common, LoadWishes};
 use super::output::{Report, UsageError, render};
-use crate::config::EndpointFaults;
 use crate::wiring::Workshop;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
@@ -46,8 +45,7 @@ enum Kind {
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
     let arguments = read_params(&args.params)?;
     let principal = args.user_context.as_deref().map(read_user).transpose()?;
-    let wishes = LoadWishes { endpoint_faults: EndpointFaults::Skip, is_profile_required: false };
-    let configuration = args.common.load(wishes)?;
+    let configuration = args.common.load(LoadWishes::default())?;
     let workshop = Workshop::start(&configuration).await?;
     let call = CallTool {
         principal: Arc::new(principal.unwrap_or_else(Principal::anonymous)),

@@ -2,7 +2,7 @@
 
 use super::context::{Common, LoadWishes};
 use super::output::Report;
-use crate::config::{Configuration, EndpointFaults};
+use crate::config::{Configuration, EndpointFaults, LogLevel};
 use crate::wiring::{Daemon, ServeOptions};
 use clap::{Args, ValueEnum};
 use std::io::Write as _;
@@ -33,11 +33,14 @@ enum Transport {
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
     let endpoint_faults = if args.ignore_errors { EndpointFaults::Skip } else { EndpointFaults::Refuse };
-    let configuration = args.common.load(LoadWishes { endpoint_faults, is_profile_required: true })?;
+    let is_profile_required = args.common.profile.is_some() || std::env::var_os("MXCP_PROFILE").is_some();
+    let wishes = LoadWishes { log_level: LogLevel::Info, endpoint_faults, is_profile_required };
+    let configuration = args.common.load(wishes)?;
     // Before the sockets open, so that a signal during the start is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let daemon = Daemon::start(&configuration, &ServeOptions { port: args.port, is_stateless: args.stateless }).await?;
     announce(&configuration, daemon.base_url())?;
+    warn_of_plain_http(daemon.base_url());
     let shutdown = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -68,4 +71,15 @@ fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()
         configuration.tools.len(),
     )?;
     out.flush()
+}
+
+/// Tokens that travel unencrypted can be read by everyone on the way (OAuth 2.1 section 1.5).
+fn warn_of_plain_http(base_url: &str) {
+    let host = base_url.strip_prefix("http://").map(|rest| rest.rsplit_once(':').map_or(rest, |(host, _)| host));
+    if host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[::1]")) {
+        tracing::warn!(
+            "clients are told to use {base_url}, which is not encrypted: put a proxy with TLS in front and set \
+             transport.http.base_url to its https URL"
+        );
+    }
 }

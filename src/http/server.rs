@@ -87,6 +87,8 @@ pub fn start(parts: ServerParts, listeners: Vec<TcpListener>) -> io::Result<(Ser
         .workers(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_DEADLINE)
+        // A client that closes its side has gone: its call is dropped, which interrupts its query.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECS)
         .disable_signals();
     for listener in listeners {

@@ -147,3 +147,16 @@ async fn a_body_beyond_the_limit_is_too_large() {
     assert_eq!(large.status(), 413);
     assert_eq!(large.json::<Value>().await.unwrap()["error"]["code"], -32600);
 }
+
+#[actix_web::test]
+async fn a_call_that_cannot_be_recorded_is_an_internal_error_that_may_be_tried_again() {
+    let server = TestServer::start(Setup::default()).await;
+    let token = server.token("alice", "client").await;
+    server.audit.fail_next();
+    let answer = server.call(&token, "rows", &json!({})).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let answer = answer.json::<Value>().await.unwrap();
+    assert_eq!(answer["error"]["code"], -32603);
+    assert!(answer["error"]["message"].as_str().unwrap().ends_with("try again"), "{answer}");
+    assert_eq!(server.call(&token, "rows", &json!({})).send().await.unwrap().status(), 200);
+}

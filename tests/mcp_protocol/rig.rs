@@ -102,10 +102,9 @@ impl TestServer {
             sessions: (!setup.is_stateless).then(|| handles.mcp_sessions.clone()),
             instructions: None,
             body_max: setup.body_max,
-            times: setup.times,
             is_stopping,
         };
-        let shared = Arc::new(McpShared::new(&definitions.catalog, options).unwrap());
+        let shared = Arc::new(McpShared::new(&definitions.catalog, options).unwrap().with_times(setup.times));
         let workers = supervisor.workers().clone();
         let server = HttpServer::new(move || {
             let state = McpState::new(Arc::clone(&shared), workers.start().tool_calls);

@@ -1,5 +1,5 @@
 use super::{CONTENDERS, at};
-use crate::model::grant::{Consent, PendingLogin};
+use crate::model::grant::Consent;
 use crate::model::ids::ClientId;
 use crate::model::secret::TokenHash;
 use crate::ports::grant_store::{GrantStore, Redemption};
@@ -18,7 +18,7 @@ async fn a_login_is_looked_at_often_and_taken_once(store: &dyn GrantStore) {
     let handle = TokenHash::of("login");
     assert!(store.find_login(handle).await.unwrap().is_none());
     assert!(store.take_login(handle).await.unwrap().is_none());
-    let login = PendingLogin { is_approved: true, ..samples::pending_login("login", at(1_000)) };
+    let login = samples::pending_login("login", at(1_000));
     store.insert_login(login.clone()).await.unwrap();
     for _ in 0..2 {
         let found = store.find_login(handle).await.unwrap().unwrap();

@@ -82,17 +82,22 @@ impl DuckDbEngine {
     }
 
     async fn ask<T>(&self, deadline: Duration, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, SqlError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let ticket = self.pool.submit(work(reply))?;
-        match tokio::time::timeout(deadline, answer).await {
+        let answer = match tokio::time::timeout(deadline, &mut answer).await {
             Ok(answer) => {
                 ticket.done();
-                // A reply dropped without an answer means that the pool closed.
-                answer.unwrap_or(Err(SqlError::Unavailable))
+                answer
             }
-            Err(_elapsed) if ticket.cancel() == Cancelled::BeforeStart => Err(SqlError::Busy),
-            Err(_elapsed) => Err(SqlError::DeadlineExceeded(deadline)),
-        }
+            Err(_elapsed) => match ticket.cancel() {
+                Cancelled::BeforeStart => return Err(SqlError::Busy),
+                Cancelled::WhileRunning => return Err(SqlError::DeadlineExceeded(deadline)),
+                // It is done, and its answer on the way.
+                Cancelled::TooLate => answer.await,
+            },
+        };
+        // A reply dropped without an answer means that the pool closed.
+        answer.unwrap_or(Err(SqlError::Unavailable))
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn open(settings: &DuckDbSettings) -> Result<Pool, OpenError> {
         .map_err(|detail| classify(path, detail))?;
     let database = Arc::new(database);
     let callers = Arc::new(Callers::default());
-    set_up(&database, &callers, &settings.setup).map_err(|error| name_path(error, path))?;
+    set_up(&database, &callers, settings)?;
     Ok(Pool::new(database, callers, claim, settings.connections.unwrap_or_else(default_connections)))
 }
 
@@ -116,11 +116,11 @@ fn claim(path: &Path, read_only: bool) -> Result<Claim, OpenError> {
     Claim::new(path).ok_or_else(|| OpenError::AlreadyOpen { path: path.display().to_string() })
 }
 
-fn set_up(database: &Arc<Database>, callers: &Arc<Callers>, setup: &[SetupStatement]) -> Result<(), OpenError> {
-    let failed = |detail| OpenError::Failed { path: String::new(), detail };
+fn set_up(database: &Arc<Database>, callers: &Arc<Callers>, settings: &DuckDbSettings) -> Result<(), OpenError> {
+    let failed = |detail| OpenError::Failed { path: display(settings.path.as_deref()), detail };
     let connection = Connection::open(database).map_err(failed)?;
     callers.register(&connection).map_err(failed)?;
-    for SetupStatement { purpose, sql } in setup {
+    for SetupStatement { purpose, sql } in &settings.setup {
         connection
             .run(sql.expose())
             .map_err(|detail| OpenError::Setup { purpose: purpose.clone(), detail: first_line(&detail) })?;
@@ -153,13 +153,6 @@ fn classify(path: Option<&Path>, detail: String) -> OpenError {
         OpenError::NotADatabase { path, detail }
     } else {
         OpenError::Failed { path, detail }
-    }
-}
-
-fn name_path(error: OpenError, path: Option<&Path>) -> OpenError {
-    match error {
-        OpenError::Failed { detail, .. } => OpenError::Failed { path: display(path), detail },
-        other => other,
     }
 }
 

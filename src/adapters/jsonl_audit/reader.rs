@@ -61,7 +61,7 @@ impl JsonlAuditReader {
     pub(super) fn last_sequence(&self) -> Result<u64, AuditFileError> {
         for path in self.segments.newest_first()? {
             let mut last = 0;
-            visit_file(&path, &mut |record| {
+            let _found = visit_file(&path, &mut |record| {
                 last = record.sequence;
                 ControlFlow::Break(())
             })?;

@@ -81,8 +81,6 @@ pub struct McpOptions {
     pub instructions: Option<String>,
     /// The largest message taken, in bytes.
     pub body_max: usize,
-    /// How long a client waits for a sign of life.
-    pub times: McpTimes,
     /// Turns true when the server is to stop, so that open streams end.
     pub is_stopping: watch::Receiver<bool>,
 }
@@ -93,9 +91,15 @@ impl McpShared {
     /// # Errors
     /// When a tool's schema cannot be written as JSON.
     pub fn new(catalog: &ToolCatalog, options: McpOptions) -> Result<Self, serde_json::Error> {
-        let McpOptions { guard, names, sessions, instructions, body_max, times, is_stopping } = options;
+        let McpOptions { guard, names, sessions, instructions, body_max, is_stopping } = options;
         let documents = Documents::new(catalog, instructions)?;
-        Ok(Self { guard, names, sessions, documents, body_max, times, is_stopping })
+        Ok(Self { guard, names, sessions, documents, body_max, times: McpTimes::default(), is_stopping })
+    }
+
+    /// Replaces the times that are right for clients on the internet.
+    #[must_use]
+    pub fn with_times(self, times: McpTimes) -> Self {
+        Self { times, ..self }
     }
 }
 

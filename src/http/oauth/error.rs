@@ -142,11 +142,12 @@ pub(in crate::http) fn login_refused(pages: &Pages, request: &HttpRequest, error
             ..page(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", "Wait, then try again.")
         }),
         LoginError::Provider(error) => provider_failed(pages, request, error),
-        LoginError::TooManyAttempts(TooManyAttempts::Unavailable(cause)) => page_unavailable(pages, request, cause),
         LoginError::PasswordCheck => page_unavailable(pages, request, error),
         LoginError::NotRecorded(cause) => page_unavailable(pages, request, cause),
         LoginError::Store(cause) => page_unavailable(pages, request, cause),
-        LoginError::Unavailable(cause) => page_unavailable(pages, request, cause),
+        LoginError::TooManyAttempts(TooManyAttempts::Unavailable(cause)) | LoginError::Unavailable(cause) => {
+            page_unavailable(pages, request, cause)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! OAuth's endpoints: each parses its request, asks once, and renders the answer.
 //!
 //! What is right and wrong is decided by the actors; here is only how it looks on the wire.
-//! Statuses and error bodies are chosen in [`error`] alone.
+//! Statuses and error bodies are chosen in `error.rs` alone.
 
 pub(super) mod authorize;
 pub(super) mod callback;

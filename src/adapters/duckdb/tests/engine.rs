@@ -359,3 +359,16 @@ fn a_database_that_cannot_be_opened_is_not_claimed() {
     std::fs::remove_file(&path).unwrap();
     drop(engine_of(&DuckDbSettings { path: Some(path), ..DuckDbSettings::default() }));
 }
+
+#[tokio::test]
+async fn a_pivot_takes_parameters_when_its_columns_are_given() {
+    let engine = engine();
+    engine.query(ask("CREATE TABLE t AS SELECT * FROM (VALUES ('a', 1), ('b', 2), ('b', 5)) v(k, n)")).await.unwrap();
+    let sql: Arc<str> = "PIVOT (SELECT * FROM t WHERE n < $limit) ON k IN ('a', 'b') USING sum(n)".into();
+    assert_eq!(engine.describe(Arc::clone(&sql)).await.unwrap(), ["limit"]);
+    let row = engine.query(with(ask(sql), "limit", SqlValue::Integer(5))).await.unwrap();
+    assert_eq!(Value::Object(row.rows[0].clone()), json!({"a": 1, "b": 2}));
+    let dynamic: Arc<str> = "PIVOT (SELECT * FROM t WHERE n < $limit) ON k USING sum(n)".into();
+    let error = engine.describe(dynamic).await.unwrap_err().to_string();
+    assert!(error.contains("cannot have parameters in their source"), "{error}");
+}

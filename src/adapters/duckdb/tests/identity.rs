@@ -49,6 +49,15 @@ const PLACES: &[&str] = &[
     "SELECT u FROM (SELECT get_username() AS u UNION SELECT get_username())",
     "SELECT s.who FROM users s JOIN LATERAL (SELECT get_username() AS u) m ON m.u = s.who",
     "SELECT $p || get_username()",
+    "PIVOT (SELECT get_username() AS k, get_username() AS v) ON k USING first(v)",
+    "SELECT COLUMNS(*) FROM (PIVOT (SELECT 'k' AS k, get_username() AS v) ON k IN ('k') USING first(v))",
+    "FROM query_table('users') WHERE who = get_username()",
+    "SELECT get_username() LIMIT length(get_username())",
+    "SELECT u FROM (SELECT get_username() AS u, i FROM range(20) r(i)) LIMIT 1 OFFSET length(get_username())",
+    "WITH RECURSIVE r AS (SELECT 1 AS n, get_username() AS u UNION ALL SELECT n + 1, get_username() FROM r WHERE n < 3) \
+     SELECT DISTINCT u FROM r",
+    "SELECT string_agg(DISTINCT u, ',') FROM (SELECT get_username() AS u FROM range(100000))",
+    "SELECT g FROM generate_series(1, length(get_username())) t(i), LATERAL (SELECT get_username()) l(g) LIMIT 1",
 ];
 
 const SETUP: &str = "CREATE TABLE users AS SELECT 'user' || i AS who FROM range(200) r(i);
