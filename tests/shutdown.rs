@@ -118,7 +118,7 @@ impl Process {
     fn start(project: &Project) -> (Self, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mxcp"));
         command.args(["serve", "--port", "0"]).current_dir(project.root()).envs(&project.env);
-        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let line = lines.find(|line| line.trim_start().starts_with("pages")).expect("it does not say where it listens");
         assert!(lines.any(|line| line.starts_with("Ready")));

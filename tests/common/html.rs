@@ -1,6 +1,6 @@
 //! Reads the forms of a page as a browser would: generically, without knowing whose page it is.
 
-use super::Pairs;
+use super::{Pairs, change};
 
 /// A form of a page.
 #[derive(Clone, Debug)]
@@ -19,8 +19,8 @@ impl Form {
     pub(crate) fn filled(&self, button: &str, values: &[(&str, &str)]) -> Pairs {
         let mut sent = self.inputs.clone();
         for (name, value) in values {
-            let input = sent.iter_mut().find(|(input, _)| input == name);
-            input.unwrap_or_else(|| panic!("there is no input {name} in {self:?}")).1 = (*value).to_owned();
+            assert!(sent.iter().any(|(input, _)| input == name), "there is no input {name} in {self:?}");
+            change(&mut sent, name, Some(value));
         }
         let pressed = self.buttons.iter().find(|(_, value)| value == button);
         let pressed = pressed.unwrap_or_else(|| panic!("there is no button {button} in {self:?}"));
