@@ -112,7 +112,7 @@ impl TestServer {
                 .app_data(Data::from(Arc::clone(&names)))
                 .wrap(from_fn(host_guard::check_host))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| mcp::configure(config, state))
+                .configure(|config| mcp::configure(config, &state))
         })
         .workers(2)
         .h1_allow_half_closed(false)
