@@ -44,10 +44,14 @@ export function launch(folder) {
 
 /** One person's browser: its own cookies, one tab, and a list of what went wrong in it. */
 export class Visitor {
+  /** Everybody who has come, for the report when a story breaks off. */
+  static all = [];
+
   /** `places` are what the addresses that the tab may talk to begin with. */
   static async arrive(browser, places, options = {}) {
     const visitor = new Visitor();
     visitor.faults = [];
+    Visitor.all.push(visitor);
     visitor.context = await browser.newContext(options);
     await visitor.context.grantPermissions(['clipboard-read', 'clipboard-write']);
     // Not every violation of the policy is a line in the console.

@@ -214,6 +214,10 @@ assert(tell, `there is no story ${story}; there are ${Object.keys(stories).join(
 const browser = await launch(folder);
 try {
   await tell(browser);
+} catch (error) {
+  // A step that never ends is often one that the browser has forbidden.
+  console.error(Visitor.all.flatMap((visitor) => visitor.faults).join('\n'));
+  throw error;
 } finally {
   await browser.close();
 }
