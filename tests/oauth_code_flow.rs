@@ -199,7 +199,7 @@ async fn a_wrong_password_is_told_and_may_be_corrected() {
     let consent = browser.open(client.authorize_url(&app, &[])).await;
     let password = browser.submit(&consent, "approve", &[]).await;
     let again = browser.submit(&password, "", &[("username", "ada"), ("password", "wrong")]).await;
-    assert_eq!(again.status, 401);
+    assert_eq!(again.status, 403);
     assert_eq!(again.form().value("username"), "ada");
     assert!(!again.body.contains("wrong\""), "the password is not in the page");
     let back = crate::common::give_password(&mut browser, &again, "ada").await;
@@ -221,7 +221,7 @@ async fn whoever_tries_passwords_is_slowed_down() {
             assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
         }
     }
-    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 429]);
     crate::common::give_password(&mut browser, &page, "ada").await.assert_error_page(429);
     let other = crate::common::give_password(&mut browser, &page, "ben").await;
     assert_eq!(other.location().path(), "/");

@@ -45,7 +45,7 @@ const stories = {
     assert.equal(await ada.headline(), 'Sign in', 'the way back shows nothing of the session');
     await page.goto(base);
     assert.equal(await ada.headline(), 'Sign in');
-    ada.assertNoFaults([REFUSED(401)]);
+    ada.assertNoFaults([REFUSED(403)]);
     await ada.leave();
   },
 
@@ -132,7 +132,7 @@ const stories = {
       await open();
       await assertFitAndNamed(ada, name);
     }
-    ada.assertNoFaults([REFUSED(400), REFUSED(401)]);
+    ada.assertNoFaults([REFUSED(400), REFUSED(403)]);
     await ada.leave();
   },
 
@@ -157,7 +157,7 @@ const stories = {
     await ben.tabTo('Sign out');
     await ben.pressKey('Enter');
     assert.equal(await ben.headline(), 'You are signed out');
-    ben.assertNoFaults([REFUSED(401)]);
+    ben.assertNoFaults([REFUSED(403)]);
     await ben.leave();
   },
 };

@@ -20,8 +20,9 @@ fn show(pages: &Pages, cookies: &Cookies, next: &NextStep) -> HttpResponse {
     match next {
         NextStep::Consent(prompt) => pages.consent(prompt),
         NextStep::Password(prompt) => {
-            // A wrong password is not a success, but the page is the same.
-            let status = if prompt.message.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+            // A wrong password is not a success, but the page is the same. Not 401, which would
+            // have to name an authentication scheme (RFC 9110 section 15.5.2).
+            let status = if prompt.message.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
             pages.password(prompt, status)
         }
         NextStep::ToProvider { url } | NextStep::ToClient { url } => redirect(url),
