@@ -5,7 +5,7 @@ CACHE ?= $(HOME)/.cache/mxcp
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export DUCKDB_LIB_DIR ?= $(CACHE)/duckdb-2.0.0-r1
 export MXCP_TEST_SDKS ?= $(CACHE)/sdks
-export MXCP_TEST_CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+export MXCP_TEST_BROWSER ?= $(CACHE)/browser
 
 QUICKSTART := config-examples/quickstart
 PORT ?= 8000
@@ -52,8 +52,8 @@ test-fast: ## Test the actors alone: seconds, no database
 
 test: $(DUCKDB_LIB_DIR)/libduckdb.so ## Test everything, with real clients and a real browser
 	@scripts/sdk-clients $(MXCP_TEST_SDKS)
-	@scripts/browser $(CACHE)/browser
-	@PATH="$(CACHE)/browser/bin:$$PATH" cargo test --locked --workspace
+	@scripts/browser $(MXCP_TEST_BROWSER)
+	@cargo test --locked --workspace
 
 doc: $(DUCKDB_LIB_DIR)/libduckdb.so ## Build the documentation of the code
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

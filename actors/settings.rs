@@ -44,6 +44,10 @@ pub struct Settings {
     pub issuer: String,
     /// The protected resource that tokens are for.
     pub resource: Resource,
+    /// Other origins under which the same server is reached, such as `http://127.0.0.1:8000` for
+    /// `http://localhost:8000`: a client compares the published resource with the URL that it was
+    /// given, so each spelling is published under its own name.
+    pub alias_origins: Vec<String>,
     /// Whether a client may name the bare origin when it means [`Self::resource`].
     pub is_origin_an_alias: bool,
     /// How long things live.
@@ -66,6 +70,18 @@ impl Settings {
     /// The scope that every client gets when it asks for none.
     pub const DEFAULT_SCOPE: &'static str = "mxcp:access";
 
+    /// The origins that are other names of `base_url` on this machine; none for any other host.
+    #[must_use]
+    pub fn loopback_aliases(base_url: &str) -> Vec<String> {
+        const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+        let Some(rest) = base_url.strip_prefix("http://") else { return Vec::new() };
+        let Some(own) = NAMES.iter().find(|name| rest.strip_prefix(**name).is_some_and(is_port)) else {
+            return Vec::new();
+        };
+        let port = rest.get(own.len()..).unwrap_or_default();
+        NAMES.iter().filter(|name| name != &own).map(|name| format!("http://{name}{port}")).collect()
+    }
+
     /// Every scope that there is.
     #[must_use]
     pub fn scope_catalogue(&self) -> ScopeSet {
@@ -75,5 +91,24 @@ impl Settings {
             catalogue = catalogue.union(&client.scope);
         }
         catalogue
+    }
+}
+
+/// Whether this is what may follow a host in an origin: nothing, or a colon and digits.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_server_on_this_machine_has_other_names() {
+        assert_eq!(Settings::loopback_aliases("http://localhost:8000"), ["http://127.0.0.1:8000", "http://[::1]:8000"]);
+        assert_eq!(Settings::loopback_aliases("http://[::1]"), ["http://localhost", "http://127.0.0.1"]);
+        for base_url in ["https://localhost:8000", "http://localhost.example:80", "https://mcp.example.com"] {
+            assert_eq!(Settings::loopback_aliases(base_url), [] as [String; 0], "{base_url}");
+        }
     }
 }

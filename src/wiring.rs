@@ -184,6 +184,7 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
     Ok(Settings {
         issuer: base_url.to_owned(),
         resource: resource.ok_or_else(|| anyhow!("{base_url} is not a URL that clients could use"))?,
+        alias_origins: Settings::loopback_aliases(base_url),
         is_origin_an_alias: true,
         lifetimes: auth.lifetimes,
         required_scopes: auth.required_scopes.clone(),
@@ -360,7 +361,7 @@ fn server_parts(
         },
     )?;
     let state = AppState {
-        pages: Pages::new(base_url)?,
+        pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog),
         cookies: Cookies::new(base_url),
         metadata: MetadataDocuments::new(&MetadataOptions { settings, project: &configuration.project }),

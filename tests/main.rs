@@ -6,6 +6,7 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod browser;
 mod common;
 mod config_errors;
 mod config_examples;
@@ -15,11 +16,13 @@ mod config_project;
 mod config_seed;
 mod consent;
 mod cross_origin;
+mod daemon_process;
 mod hostile_input;
 mod mcp_protocol;
 mod oauth_code_flow;
 mod oauth_errors;
 mod oauth_provider;
+mod other_names;
 mod refresh;
 mod registration;
 mod revocation;

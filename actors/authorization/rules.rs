@@ -104,7 +104,10 @@ fn grantable_scopes(asked: Option<&str>, allowed: &ScopeSet) -> Result<ScopeSet,
 /// is ours as well when none was named.
 pub(super) fn check_resource(asked: &[String], settings: &Settings) -> Result<Resource, OAuthError> {
     let own = &settings.resource;
-    if asked.iter().all(|asked| own.is_meant_by(asked, settings.is_origin_an_alias)) {
+    let aliases = settings.alias_origins.iter().filter_map(|origin| Resource::parse(&format!("{origin}/mcp")));
+    let spellings: Vec<Resource> = std::iter::once(own.clone()).chain(aliases).collect();
+    let is_ours = |asked: &String| spellings.iter().any(|own| own.is_meant_by(asked, settings.is_origin_an_alias));
+    if asked.iter().all(is_ours) {
         return Ok(own.clone());
     }
     let text = format!("tokens are issued for {} only", own.as_str());

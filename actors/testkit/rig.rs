@@ -61,6 +61,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         issuer: "https://mxcp.example.com".to_owned(),
         resource: Resource::parse(samples::RESOURCE).unwrap(),
+        alias_origins: Vec::new(),
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: samples::scopes("read"),

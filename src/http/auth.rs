@@ -6,7 +6,7 @@
 //! flood of bad tokens costs less than a flood of good ones.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -38,6 +38,9 @@ struct Closed {
     resource: Resource,
     required_scopes: ScopeSet,
     challenges: Challenges,
+    /// The same under the server's other names, by Host header: a client follows the URL in the
+    /// challenge and compares what it finds there with the URL that it was given.
+    aliases: Vec<(String, Challenges)>,
 }
 
 /// Who was let in.
@@ -78,7 +81,13 @@ impl ResourceGuard {
     pub fn closed(sessions: SessionsHandle, settings: &Settings) -> anyhow::Result<Self> {
         let challenges = Challenges::new(&settings.issuer, &settings.required_scopes)?;
         let (resource, required_scopes) = (settings.resource.clone(), settings.required_scopes.clone());
-        Ok(Self { door: Door::Closed(Box::new(Closed { sessions, resource, required_scopes, challenges })) })
+        let alias = |origin: &String| {
+            let host = origin.strip_prefix("http://").unwrap_or(origin).to_owned();
+            anyhow::Ok((host, Challenges::new(origin, &settings.required_scopes)?))
+        };
+        let aliases = settings.alias_origins.iter().map(alias).collect::<anyhow::Result<_>>()?;
+        let closed = Closed { sessions, resource, required_scopes, challenges, aliases };
+        Ok(Self { door: Door::Closed(Box::new(closed)) })
     }
 
     /// Whether callers have to log in.
@@ -102,16 +111,22 @@ impl ResourceGuard {
 
     /// The answer to a refused request.
     #[must_use]
-    pub fn refuse(&self, refusal: Refusal) -> HttpResponse {
+    pub fn refuse(&self, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
         match &self.door {
             // Nothing is refused here, but a wrong answer must not open the door either.
             Door::Open(_) => HttpResponse::Forbidden().finish(),
-            Door::Closed(closed) => closed.challenges.answer(refusal),
+            Door::Closed(closed) => closed.challenges_for(request).answer(refusal),
         }
     }
 }
 
 impl Closed {
+    fn challenges_for(&self, request: &HttpRequest) -> &Challenges {
+        let host = request.headers().get(HOST).map_or(&[] as &[u8], HeaderValue::as_bytes);
+        let named = self.aliases.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(host));
+        named.map_or(&self.challenges, |(_, challenges)| challenges)
+    }
+
     fn admit(&self, token: &str) -> Result<Arc<AccessGrant>, Refusal> {
         let grant = self.sessions.verify_access_token(token).map_err(|_| Refusal::InvalidToken)?;
         if grant.resource != self.resource {

@@ -20,7 +20,7 @@ pub struct RouteOptions {
 }
 
 /// Adds all routes.
-pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: McpState) {
+pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: &McpState) {
     config.app_data(web::PayloadConfig::new(FORM_BYTES_MAX));
     mcp::configure(config, mcp_state);
     config.route("/", web::get().to(root::get)).route("/health", web::get().to(health));
@@ -79,8 +79,8 @@ async fn authorization_server(state: Data<AppState>) -> HttpResponse {
     state.metadata.authorization_server()
 }
 
-async fn protected_resource(state: Data<AppState>) -> HttpResponse {
-    state.metadata.protected_resource()
+async fn protected_resource(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    state.metadata.protected_resource(&request)
 }
 
 async fn health() -> HttpResponse {

@@ -77,7 +77,7 @@ pub fn start(parts: ServerParts, listeners: Vec<TcpListener>) -> io::Result<(Ser
         App::new()
             .app_data(state.clone())
             .app_data(names.clone())
-            .configure(move |config| routes::configure(config, &routes, mcp_state))
+            .configure(move |config| routes::configure(config, &routes, &mcp_state))
             .default_service(web::to(routes::not_found))
             .wrap(from_fn(plain_errors::rewrite))
             .wrap(from_fn(host_guard::check_host))

@@ -112,7 +112,7 @@ impl TestServer {
                 .app_data(Data::from(Arc::clone(&names)))
                 .wrap(from_fn(host_guard::check_host))
                 .wrap(from_fn(request_id::assign))
-                .configure(|config| mcp::configure(config, state))
+                .configure(|config| mcp::configure(config, &state))
         })
         .workers(2)
         .h1_allow_half_closed(false)
@@ -215,6 +215,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
     Settings {
         issuer: base.as_str().trim_end_matches('/').to_owned(),
         resource: Resource::parse(&format!("{base}mcp")).unwrap(),
+        alias_origins: Vec::new(),
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: ScopeSet::parse(required_scopes).unwrap(),

@@ -26,7 +26,7 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, state: Data<Mc
         Ok(caller) => caller,
         Err(refusal) => {
             body::discard(payload).await;
-            return state.shared.guard.refuse(refusal);
+            return state.shared.guard.refuse(&request, refusal);
         }
     };
     match (request.method(), &state.shared.sessions) {

@@ -118,12 +118,14 @@ impl McpState {
     }
 }
 
-/// Adds the endpoint, `/mcp` with or without a slash behind it.
-pub fn configure(config: &mut ServiceConfig, state: McpState) {
-    let names = Arc::clone(&state.shared.names);
-    let resource = web::resource(["/mcp", "/mcp/"])
-        .app_data(Data::new(state))
-        .wrap(cors::for_known_pages(names))
-        .to(endpoint::serve);
-    config.service(resource);
+/// Adds the endpoint, `/mcp` with or without a slash behind it: two resources, because one with
+/// two paths would be found by a regular expression.
+pub fn configure(config: &mut ServiceConfig, state: &McpState) {
+    for path in ["/mcp", "/mcp/"] {
+        let resource = web::resource(path)
+            .app_data(Data::new(state.clone()))
+            .wrap(cors::for_known_pages(Arc::clone(&state.shared.names)))
+            .to(endpoint::serve);
+        config.service(resource);
+    }
 }

@@ -1,8 +1,8 @@
 //! What the server says of itself: RFC 8414 and RFC 9728, rendered once.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::http::header::{CACHE_CONTROL, ContentType, HOST};
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 use mxcp_actors::model::client::{AuthMethod, GrantType};
 use mxcp_actors::settings::Settings;
 use serde_json::json;
@@ -24,6 +24,8 @@ pub struct MetadataOptions<'a> {
 pub struct MetadataDocuments {
     authorization_server: Bytes,
     protected_resource: Bytes,
+    /// The same under the server's other names, by Host header.
+    aliases: Vec<(String, Bytes)>,
 }
 
 impl MetadataDocuments {
@@ -32,7 +34,10 @@ impl MetadataDocuments {
     pub fn new(options: &MetadataOptions<'_>) -> Self {
         Self {
             authorization_server: Bytes::from(authorization_server(options.settings).to_string()),
-            protected_resource: Bytes::from(protected_resource(options).to_string()),
+            protected_resource: Bytes::from(
+                protected_resource(options, options.settings.resource.as_str()).to_string(),
+            ),
+            aliases: options.settings.alias_origins.iter().map(|origin| alias(options, origin)).collect(),
         }
     }
 
@@ -41,10 +46,18 @@ impl MetadataDocuments {
         answer(&self.authorization_server)
     }
 
-    /// RFC 9728.
-    pub(in crate::http) fn protected_resource(&self) -> HttpResponse {
-        answer(&self.protected_resource)
+    /// RFC 9728, under the name by which the caller reached the server.
+    pub(in crate::http) fn protected_resource(&self, request: &HttpRequest) -> HttpResponse {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let named = self.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(host));
+        answer(named.map_or(&self.protected_resource, |(_, document)| document))
     }
+}
+
+fn alias(options: &MetadataOptions<'_>, origin: &str) -> (String, Bytes) {
+    let host = origin.strip_prefix("http://").unwrap_or(origin).to_owned();
+    let document = protected_resource(options, &format!("{origin}/mcp"));
+    (host, Bytes::from(document.to_string()))
 }
 
 fn answer(document: &Bytes) -> HttpResponse {
@@ -76,11 +89,11 @@ fn authorization_server(settings: &Settings) -> serde_json::Value {
 }
 
 /// The scopes are the small set to start with, not all that there are.
-fn protected_resource(options: &MetadataOptions<'_>) -> serde_json::Value {
+fn protected_resource(options: &MetadataOptions<'_>, resource: &str) -> serde_json::Value {
     let settings = options.settings;
     let first: mxcp_actors::model::scope::ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
     json!({
-        "resource": settings.resource,
+        "resource": resource,
         "authorization_servers": [settings.issuer],
         "scopes_supported": first.union(&settings.required_scopes),
         "bearer_methods_supported": ["header"],

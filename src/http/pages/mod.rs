@@ -96,15 +96,17 @@ pub struct ErrorPage {
 }
 
 impl Pages {
-    /// Compiles the pages.
+    /// Compiles the pages of the project that is served at that base URL.
     ///
     /// # Errors
     /// When a template is wrong, which a test of this module would have shown.
-    pub fn new(base_url: &str) -> Result<Self, minijinja::Error> {
+    pub fn new(project: &str, base_url: &str) -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         for (name, source) in TEMPLATES {
             templates.add_template(name, source)?;
         }
+        templates.add_filter("sentence", sentence);
+        templates.add_global("project", project);
         // As safe strings: they stand in the page as they are, and their hashes allow just them.
         templates.add_global("style", Value::from_safe_string(STYLE.to_owned()));
         templates.add_global("script", Value::from_safe_string(SCRIPT.to_owned()));
@@ -254,6 +256,19 @@ pub fn redirect(url: &str) -> HttpResponse {
         .finish()
 }
 
+/// An error's text, which is lower case and has no full stop, as a sentence on a page. Names
+/// such as `redirect_uri` stay as they are written.
+fn sentence(text: &str) -> String {
+    let word = text.split(' ').next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first: String = match letters.next() {
+        Some(first) if word.chars().all(char::is_alphabetic) => first.to_uppercase().collect(),
+        first => first.into_iter().collect(),
+    };
+    let end = if text.is_empty() || text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
 fn source_hash(source: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(source.as_bytes())))
 }
@@ -286,15 +301,23 @@ mod tests {
 
     #[actix_web::test]
     async fn a_name_cannot_become_markup() {
-        let pages = Pages::new("https://mcp.example.com").unwrap();
+        let pages = Pages::new("shop", "https://mcp.example.com").unwrap();
         let html = text(pages.consent(&prompt("<script>alert(1)</script>", "https"))).await;
         assert!(!html.contains("<script>alert"));
         assert!(html.contains("&lt;script&gt;alert"));
     }
 
+    #[test]
+    fn the_text_of_an_error_becomes_a_sentence() {
+        assert_eq!(sentence("the login is over; start again"), "The login is over; start again.");
+        assert_eq!(sentence("redirect_uri is missing"), "redirect_uri is missing.");
+        assert_eq!(sentence("GitHub did not answer."), "GitHub did not answer.");
+        assert_eq!(sentence(""), "");
+    }
+
     #[actix_web::test]
     async fn the_policy_allows_the_style_sheet_and_script_of_the_page_and_nothing_else() {
-        let pages = Pages::new("https://mcp.example.com").unwrap();
+        let pages = Pages::new("shop", "https://mcp.example.com").unwrap();
         let answer = pages.consent(&prompt("App", "cursor"));
         let policy = answer.headers().get(CONTENT_SECURITY_POLICY).unwrap().to_str().unwrap().to_owned();
         assert!(policy.contains("default-src 'none'"), "{policy}");
