@@ -242,7 +242,7 @@ async fn of_twenty_redemptions_at_once_exactly_one_gets_tokens_and_they_are_take
         let code = code(&app, &client, &mut browser).await;
         let attempts = (0..20).map(|_| client.redeem(&app, &code));
         let mut answers = futures_util::future::join_all(attempts).await;
-        answers.sort_by_key(|answer| answer.status());
+        answers.sort_by_key(reqwest::Response::status);
         let statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
         assert_eq!((statuses[0], &statuses[1..]), (200, [400; 19].as_slice()), "round {round}");
         let tokens = Tokens::of(answers.remove(0)).await;
