@@ -56,7 +56,7 @@ fn start_log(logging: LoggingSettings, default: LogLevel) {
     }
     let level = match logging.level.unwrap_or(default) {
         LogLevel::Debug => "info,mxcp=debug,mxcp_actors=debug",
-        LogLevel::Info => "info",
+        LogLevel::Info => "info,actix_server=warn",
         LogLevel::Warning => "warn",
         LogLevel::Error => "error",
     };
