@@ -145,3 +145,13 @@ async fn clients_of_the_configuration_need_not_register() {
         app.get("/.well-known/oauth-authorization-server").send().await.unwrap().json().await.unwrap();
     assert_eq!(metadata.get("registration_endpoint"), None);
 }
+
+#[actix_web::test]
+async fn a_registration_is_taken_as_json_only_when_it_is_sent_as_json() {
+    let app = TestApp::start().await;
+    for (content_type, status) in [("application/json; charset=utf-8", 201), ("text/plain", 400)] {
+        let request = app.post("/register").header("content-type", content_type);
+        let answer = request.body(r#"{"redirect_uris": ["https://app.example.com/cb"]}"#).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{content_type}");
+    }
+}

@@ -4,7 +4,7 @@ use super::error::{refuse, registration_refused};
 use crate::http::AppState;
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use mxcp_actors::client_registry::RegisteredClient;
 use mxcp_actors::model::client::{AuthMethod, ClientMetadata, GrantType};
 use mxcp_actors::model::oauth_error::{OAuthError, OAuthErrorCode};
@@ -18,7 +18,7 @@ const REDIRECT_URIS_MAX: usize = 20;
 const TEXT_BYTES_MAX: usize = 2_000;
 
 pub(in crate::http) async fn post(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    let asked = match Asked::read(&body) {
+    let asked = match check_content_type(&request).and_then(|()| Asked::read(&body)) {
         Ok(asked) => asked,
         Err(error) => return refuse(&request, &error),
     };
@@ -27,6 +27,12 @@ pub(in crate::http) async fn post(state: Data<AppState>, request: HttpRequest, b
         Ok(registered) => render(&registered, asked.application_type),
         Err(error) => registration_refused(&request, &error),
     }
+}
+
+/// JSON by name only: a page of another site could send anything else without asking first.
+fn check_content_type(request: &HttpRequest) -> Result<(), OAuthError> {
+    let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+    if is_json { Ok(()) } else { Err(invalid("the body must be sent as application/json")) }
 }
 
 /// What a client asks for, parsed.
