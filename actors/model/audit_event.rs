@@ -5,6 +5,7 @@ use super::session::Session;
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What kind of thing happened.
@@ -87,8 +88,8 @@ pub struct AuditEvent {
     pub duration: Duration,
     /// The arguments, or the details of an authentication event, redacted.
     pub input: Option<Value>,
-    /// The result after policies, redacted.
-    pub output: Option<Value>,
+    /// The result after policies, redacted. Shared with the answer unless something was covered.
+    pub output: Option<Arc<Value>>,
     /// What went wrong.
     pub error: Option<String>,
     /// The rules that were looked at.
@@ -174,7 +175,7 @@ pub struct AuditRecord {
     /// Arguments or details.
     pub input_data: Option<Value>,
     /// The result.
-    pub output_data: Option<Value>,
+    pub output_data: Option<Arc<Value>>,
     /// What went wrong.
     pub error: Option<String>,
     /// Rules that were looked at.

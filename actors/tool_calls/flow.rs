@@ -53,7 +53,7 @@ impl ToolCaller {
         let input = entry.parameters.redacted(call.arguments.clone());
         let mut trail = PolicyTrail::default();
         let outcome = tokio::select! {
-            outcome = self.run(&entry, &call.principal, call.arguments, &mut trail) => outcome,
+            outcome = self.run(&entry, &call.principal, call.arguments, &mut trail) => outcome.map(Arc::new),
             _ = caller_gone => Err(CallToolError::Cancelled),
         };
         let event = AuditEvent {

@@ -39,8 +39,9 @@ pub(crate) struct RunCall {
 /// What a tool gave, after policies.
 #[derive(Clone, Debug)]
 pub struct ToolResult {
-    /// The result in the shape that the tool declares: a list, an object or a scalar.
-    pub value: Value,
+    /// The result in the shape that the tool declares: a list, an object or a scalar. Shared with
+    /// the audit log, which may still be about to write it.
+    pub value: Arc<Value>,
     /// The tool.
     pub entry: Arc<CatalogEntry>,
 }

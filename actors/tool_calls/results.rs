@@ -6,6 +6,7 @@ use crate::model::schema::{TypeDefinition, TypeKind};
 use crate::model::sql_value::SqlRows;
 use jsonschema::Validator;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The declared result with its validator.
 #[derive(Debug)]
@@ -58,13 +59,12 @@ impl CompiledResult {
         })
     }
 
-    /// The result as it may be written down.
-    pub(super) fn redacted(&self, value: &Value) -> Value {
-        let mut value = value.clone();
-        if let Some((of, _)) = self.declared.as_ref().filter(|_| self.is_sensitive) {
-            redact(&mut value, of);
-        }
-        value
+    /// The result as it may be written down; the very same unless something has to be covered.
+    pub(super) fn redacted(&self, value: &Arc<Value>) -> Arc<Value> {
+        let Some((of, _)) = self.declared.as_ref().filter(|_| self.is_sensitive) else { return Arc::clone(value) };
+        let mut value = Value::clone(value);
+        redact(&mut value, of);
+        Arc::new(value)
     }
 }
 

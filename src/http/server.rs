@@ -89,6 +89,8 @@ pub fn start(parts: ServerParts, listeners: Vec<TcpListener>) -> io::Result<(Ser
         .client_request_timeout(HEAD_DEADLINE)
         // A client that closes its side has gone: its call is dropped, which interrupts its query.
         .h1_allow_half_closed(false)
+        // The last part of an answer does not wait until the client has confirmed the parts before.
+        .tcp_nodelay(true)
         .shutdown_timeout(SHUTDOWN_SECS)
         .disable_signals();
     for listener in listeners {

@@ -41,8 +41,9 @@ pub(crate) fn time_queries(count: usize) -> anyhow::Result<QueryCosts> {
     let output = Command::new(std::env::current_exe()?).args(["queries", &count.to_string()]).output()?;
     ensure!(output.status.success(), "the queries failed: {}", String::from_utf8_lossy(&output.stderr));
     let figures = String::from_utf8(output.stdout)?;
-    let (with_crate, with_c_api) = figures.trim().split_once(' ').context("the queries told no time")?;
-    Ok(QueryCosts { with_crate: with_crate.parse()?, with_c_api: with_c_api.parse()? })
+    let mut figures = figures.split_whitespace().map(str::parse);
+    let mut next = || anyhow::Ok(figures.next().context("the queries told no time")??);
+    Ok(QueryCosts { with_crate: next()?, with_c_api: next()?, large: next()? })
 }
 
 /// As many workers as the daemon has, which reads its requests to their end too.
@@ -66,6 +67,6 @@ fn serve_answers(length: usize) -> anyhow::Result<()> {
 
 fn run_queries(count: usize) -> anyhow::Result<()> {
     let costs = queries::run(count)?;
-    writeln!(std::io::stdout(), "{} {}", costs.with_crate, costs.with_c_api)?;
+    writeln!(std::io::stdout(), "{} {} {}", costs.with_crate, costs.with_c_api, costs.large)?;
     Ok(())
 }

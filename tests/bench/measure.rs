@@ -3,7 +3,7 @@
 use super::http::{Connection, Request};
 use super::load::{Load, Target};
 use super::process::{Holdings, Running, holdings};
-use super::project::{Project, TOOL};
+use super::project::{LARGE, Project, SMALL, Tool};
 use super::queries::QueryCosts;
 use super::report::{self, Aim, Line};
 use super::{baseline, daemon, login};
@@ -17,6 +17,7 @@ const ROUNDS: usize = 3;
 const STARTS: usize = 7;
 const CALLS: usize = 16_000;
 const REFUSALS: usize = 48_000;
+const LARGE_CALLS: usize = 1_600;
 const QUERIES: usize = 30_000;
 
 /// What one round gave.
@@ -25,6 +26,7 @@ struct Round {
     static_answer: Load,
     modern: Load,
     legacy: Load,
+    large: Load,
     refusal: Load,
     query: QueryCosts,
 }
@@ -64,7 +66,7 @@ async fn check(address: SocketAddr, token: &str) -> anyhow::Result<String> {
     let mut connection = Connection::open(address).await?;
     let (status, legacy) = connection.fetch(&legacy_call(address, token)).await?;
     ensure!(status == 200 && answer_of(&legacy) == Some(42), "a legacy call gave {status}: {legacy}");
-    let (status, modern) = connection.fetch(&modern_call(address, token)).await?;
+    let (status, modern) = connection.fetch(&modern_call(address, token, SMALL)).await?;
     ensure!(status == 200 && answer_of(&modern) == Some(42), "a call gave {status}: {modern}");
     Ok(modern)
 }
@@ -82,17 +84,18 @@ async fn round(daemon: &Running, answers: &Running, token: &str) -> anyhow::Resu
     };
     let wrong_token = "x".repeat(token.len());
     Ok(Round {
-        static_answer: at(answers, modern_call(answers.address, token), 200).load(CALLS).await?,
-        modern: at(daemon, modern_call(daemon.address, token), 200).load(CALLS).await?,
+        static_answer: at(answers, modern_call(answers.address, token, SMALL), 200).load(CALLS).await?,
+        modern: at(daemon, modern_call(daemon.address, token, SMALL), 200).load(CALLS).await?,
+        large: at(daemon, modern_call(daemon.address, token, LARGE), 200).load(LARGE_CALLS).await?,
         query: baseline::time_queries(QUERIES)?,
         legacy: at(daemon, legacy_call(daemon.address, token), 200).load(CALLS).await?,
-        refusal: at(daemon, modern_call(daemon.address, &wrong_token), 401).load(REFUSALS).await?,
+        refusal: at(daemon, modern_call(daemon.address, &wrong_token, SMALL), 401).load(REFUSALS).await?,
     })
 }
 
-fn modern_call(address: SocketAddr, token: &str) -> Request {
+fn modern_call(address: SocketAddr, token: &str, tool: Tool) -> Request {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": TOOL,
+        "name": tool.name,
         "arguments": {},
         "_meta": {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -104,13 +107,13 @@ fn modern_call(address: SocketAddr, token: &str) -> Request {
         ("Authorization", &*format!("Bearer {token}")),
         ("MCP-Protocol-Version", "2026-07-28"),
         ("Mcp-Method", "tools/call"),
-        ("Mcp-Name", TOOL),
+        ("Mcp-Name", tool.name),
     ];
     Request::post(address, "/mcp", &headers, &body.to_string())
 }
 
 fn legacy_call(address: SocketAddr, token: &str) -> Request {
-    let params = json!({"name": TOOL, "arguments": {}});
+    let params = json!({"name": SMALL.name, "arguments": {}});
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
     let headers = [("Authorization", &*format!("Bearer {token}")), ("MCP-Protocol-Version", "2025-11-25")];
     Request::post(address, "/mcp", &headers, &body.to_string())
@@ -128,6 +131,7 @@ fn lines(rounds: &[Round], starts: &[f64], idle: Holdings, loaded: Holdings) -> 
             Aim::Below(2.0),
         ),
         plain("CPU of a call : CPU of its query with the C API", |r| r.modern.cpu_micros / r.query.with_c_api, ""),
+        plain("CPU of a call with 1000 rows : CPU of its query", |r| r.large.cpu_micros / r.query.large, ""),
         plain("CPU of a call : CPU of a static answer", |r| r.modern.cpu_micros / r.static_answer.cpu_micros, ""),
         plain("calls : static answers, in the same time", |r| r.modern.per_second / r.static_answer.per_second, ""),
         plain("CPU of a legacy call : CPU of a call", |r| r.legacy.cpu_micros / r.modern.cpu_micros, ""),
@@ -139,12 +143,15 @@ fn lines(rounds: &[Round], starts: &[f64], idle: Holdings, loaded: Holdings) -> 
         plain("legacy call", |r| r.legacy.per_second, "/s"),
         plain("  CPU", |r| r.legacy.cpu_micros, "us"),
         line("  99 of 100 within", of(|r| r.legacy.slow_millis), "ms", Aim::Below(5.0)),
+        plain("call with 1000 rows", |r| r.large.per_second, "/s"),
+        plain("  CPU", |r| r.large.cpu_micros, "us"),
         line("refusal of a wrong token", of(|r| r.refusal.per_second), "/s", Aim::Above(60_000.0)),
         plain("  CPU", |r| r.refusal.cpu_micros, "us"),
         plain("  in a second of the daemon's CPU", |r| 1e6 / r.refusal.cpu_micros, ""),
         plain("static answer", |r| r.static_answer.per_second, "/s"),
         plain("  CPU", |r| r.static_answer.cpu_micros, "us"),
         plain("query with the duckdb crate, CPU", |r| r.query.with_crate, "us"),
+        plain("query with 1000 rows with the duckdb crate, CPU", |r| r.query.large, "us"),
         plain("query with the C API, CPU", |r| r.query.with_c_api, "us"),
         line("memory when idle", idle.resident, "MiB", Aim::Below(60.0)),
         line("  not of files", idle.anonymous, "MiB", Aim::None),

@@ -1,4 +1,4 @@
-//! A project with one trivial tool, and somebody who may log in to it.
+//! A project with two tools, and somebody who may log in to it.
 
 use anyhow::Context as _;
 use mxcp::adapters::local_users::hash_password;
@@ -7,10 +7,25 @@ use mxcp_actors::model::secret::Secret;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The tool.
-pub(crate) const TOOL: &str = "answer";
-/// Its SQL.
-pub(crate) const SQL: &str = "SELECT 42 AS answer";
+/// A tool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static str,
+    returns: &'static str,
+}
+
+/// Answers one number: what remains of a call when the query is nothing.
+pub(crate) const SMALL: Tool = Tool { name: "answer", sql: "SELECT 42 AS answer", returns: "{type: integer}" };
+/// Answers a thousand rows.
+pub(crate) const LARGE: Tool = Tool {
+    name: "rows",
+    sql: "SELECT i AS id, 'the name of item ' || i AS name, i * 1.5::DOUBLE AS price, 'city ' || i % 10 AS city \
+          FROM range(1000) AS items(i)",
+    returns: "{type: array, items: {type: object, properties: {id: {type: integer}, name: {type: string}, \
+              price: {type: number}, city: {type: string}}}}",
+};
+
 /// Who logs in.
 pub(crate) const USERNAME: &str = "ada";
 
@@ -34,7 +49,10 @@ impl Project {
         std::fs::create_dir(folder.path().join("tools"))?;
         write("mxcp-site.yml", SITE.to_owned())?;
         write("config.yml", CONFIG.replace("{username}", USERNAME).replace("{hash}", &hash))?;
-        write("tools/answer.yml", TOOL_FILE.replace("{name}", TOOL).replace("{sql}", SQL))?;
+        for Tool { name, sql, returns } in [SMALL, LARGE] {
+            let text = TOOL_FILE.replace("{name}", name).replace("{returns}", returns).replace("{sql}", sql);
+            write(&format!("tools/{name}.yml"), text)?;
+        }
         Ok(Self { folder, password })
     }
 
@@ -82,7 +100,7 @@ mxcp: 1
 tool:
   name: {name}
   description: Answers
-  return: {type: integer}
+  return: {returns}
   source:
-    code: {sql}
+    code: \"{sql}\"
 ";

@@ -1,9 +1,9 @@
-//! The bare query, prepared once and run again and again: with the `duckdb` crate, as a program
+//! The bare queries, prepared once and run again and again: with the `duckdb` crate, as a program
 //! would write it, and with nothing but DuckDB's C API, which is the least that it can cost.
 
 use super::load::as_f64;
 use super::process::cpu_time;
-use super::project::SQL;
+use super::project::{LARGE, SMALL};
 use anyhow::ensure;
 use duckdb::ffi;
 use std::ffi::CString;
@@ -15,6 +15,8 @@ use std::ptr;
 pub(crate) struct QueryCosts {
     pub(crate) with_crate: f64,
     pub(crate) with_c_api: f64,
+    /// The one with a thousand rows, with the crate.
+    pub(crate) large: f64,
 }
 
 /// Runs `count` queries in each way, on a database in a file as the daemon's.
@@ -25,18 +27,40 @@ pub(crate) fn run(count: usize) -> anyhow::Result<QueryCosts> {
     let folder = tempfile::TempDir::new()?;
     let with_crate = with_crate(&folder.path().join("crate.duckdb"), count)?;
     let with_c_api = with_c_api(&folder.path().join("c.duckdb"), count)?;
-    Ok(QueryCosts { with_crate, with_c_api })
+    let large = large(&folder.path().join("large.duckdb"), count / LARGE_SHARE)?;
+    Ok(QueryCosts { with_crate, with_c_api, large })
+}
+
+/// Large queries take that many times as long.
+const LARGE_SHARE: usize = 20;
+
+fn large(path: &Path, count: usize) -> anyhow::Result<f64> {
+    let database = duckdb::Connection::open(path)?;
+    let mut statement = database.prepare(LARGE.sql)?;
+    time(count, || {
+        let mut prices = 0.0;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, name, price, city): (i64, String, f64, String) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            std::hint::black_box((id, name, city));
+            prices += price;
+        }
+        // 1.5 times the numbers below a thousand.
+        ensure!((prices - 749_250.0).abs() < 0.1, "the rows add up to {prices}");
+        Ok(42)
+    })
 }
 
 fn with_crate(path: &Path, count: usize) -> anyhow::Result<f64> {
     let database = duckdb::Connection::open(path)?;
-    let mut statement = database.prepare(SQL)?;
+    let mut statement = database.prepare(SMALL.sql)?;
     time(count, || Ok(statement.query_row([], |row| row.get(0))?))
 }
 
 #[expect(unsafe_code, reason = "the C API is not safe")]
 fn with_c_api(path: &Path, count: usize) -> anyhow::Result<f64> {
-    let (path, sql) = (CString::new(path.as_os_str().as_encoded_bytes())?, CString::new(SQL)?);
+    let (path, sql) = (CString::new(path.as_os_str().as_encoded_bytes())?, CString::new(SMALL.sql)?);
     let (mut database, mut connection, mut statement) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: texts end with a zero byte, out pointers are valid, each handle is made by the call
     // before it, and all live until the end of the process.

@@ -60,8 +60,8 @@ fn the_columns_are_counted_also_when_there_is_one_row_without_values() {
 fn sensitive_results_are_covered_in_the_record_and_in_errors() {
     let row = object(vec![("ssn", sensitive(TypeKind::String)), ("name", of(TypeKind::String))]);
     let compiled = CompiledResult::compile(Some(&list_of(row.clone()))).unwrap();
-    let value = json!([{"ssn": "123", "name": "Ada"}]);
-    assert_eq!(compiled.redacted(&value), json!([{"ssn": "[REDACTED]", "name": "Ada"}]));
+    let value = Arc::new(json!([{"ssn": "123", "name": "Ada"}]));
+    assert_eq!(*compiled.redacted(&value), json!([{"ssn": "[REDACTED]", "name": "Ada"}]));
     let error = shaped(Some(&row), FakeSql::rows(&json!([{"ssn": 123, "name": "Ada"}]))).unwrap_err();
     assert!(!error.contains("123"), "{error}");
 }

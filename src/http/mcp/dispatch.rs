@@ -88,7 +88,7 @@ impl Request<'_> {
                     () = in_flight.cancelled() => return Answer::none(),
                 },
             };
-            match tools::render(&name, outcome, era, &state.shared.documents) {
+            match tools::render(&name, &outcome, era, &state.shared.documents) {
                 Ok(result) => Answer::result(&id, &result),
                 Err(fault) => Answer::fault(Some(&id), &fault, era),
             }
