@@ -17,6 +17,10 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+// Long enough for a machine that has just installed its browser and runs everything else beside it.
+const LAUNCH_MILLIS = 120_000;
+const STEP_MILLIS = 60_000;
+
 /** The program that MXCP_TEST_CHROMIUM names, or the first Chromium of the PATH. */
 function findChromium() {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
@@ -39,7 +43,12 @@ function findChromium() {
 export function launch(folder) {
   const { chromium } = createRequire(path.join(path.resolve(folder), 'package.json'))('playwright-core');
   // Chromium's sandbox does not start as root.
-  return chromium.launch({ executablePath: findChromium(), args: FLAGS, chromiumSandbox: process.getuid() !== 0 });
+  return chromium.launch({
+    executablePath: findChromium(),
+    args: FLAGS,
+    chromiumSandbox: process.getuid() !== 0,
+    timeout: LAUNCH_MILLIS,
+  });
 }
 
 /** One person's browser: its own cookies, one tab, and a list of what went wrong in it. */
@@ -61,7 +70,7 @@ export class Visitor {
       });
     });
     visitor.page = await visitor.context.newPage();
-    visitor.page.setDefaultTimeout(20_000);
+    visitor.page.setDefaultTimeout(STEP_MILLIS);
     visitor.page.on('pageerror', (error) => visitor.faults.push(`script: ${error.message}`));
     visitor.page.on('console', (message) => {
       if (message.type() === 'error') visitor.faults.push(`console: ${message.text()}`);
@@ -96,6 +105,11 @@ export class Visitor {
 
   async #arriveBy(step) {
     await Promise.all([this.page.waitForEvent('load'), step()]);
+  }
+
+  /** Waits until keys go to that field: a page gives it the focus when it is drawn, which may be after it was loaded. */
+  async awaitFocus(label) {
+    await this.page.getByLabel(label).and(this.page.locator(':focus')).waitFor();
   }
 
   /** Moves on by the keyboard until a control with that text has the focus. */

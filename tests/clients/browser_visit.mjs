@@ -141,11 +141,13 @@ const stories = {
     const ben = await Visitor.arrive(browser, [`${base}/`]);
     const { keyboard } = ben.page;
     await ben.page.goto(base);
+    await ben.awaitFocus('User name');
     await keyboard.type('ben');
     await keyboard.press('Tab');
     await keyboard.type('wrong');
     await ben.pressKey('Enter');
     // The name is kept, and the password is where the cursor is.
+    await ben.awaitFocus('Password');
     await keyboard.type('lightning-rod');
     await keyboard.press('Tab');
     await ben.pressKey('Enter');
