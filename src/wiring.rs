@@ -266,11 +266,16 @@ struct Kept {
 fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
     match persistence_settings(configuration) {
         Some(settings) if configuration.auth.is_enabled() => {
-            let surroundings = Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-            Stores::open(&settings, &surroundings).context("cannot keep sign-ins (auth.persistence)")
+            Stores::open(&settings, &surroundings()).context("cannot keep sign-ins (auth.persistence)")
         }
         _ => Ok(stores_in_memory()),
     }
+}
+
+/// What stores need of this machine.
+#[must_use]
+pub fn surroundings() -> Surroundings {
+    Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
 
 fn stores_in_memory() -> Stores {

@@ -8,6 +8,7 @@ mod hash_password;
 mod log;
 mod output;
 mod query;
+mod rotate_key;
 mod run;
 mod serve;
 
@@ -35,6 +36,8 @@ enum Command {
     Log(log::LogArgs),
     /// Make the hash of a password for auth.local.users
     HashPassword,
+    /// Encrypt everything that auth.persistence keeps under another key; stop the server first
+    RotateKey(rotate_key::RotateKeyArgs),
 }
 
 /// Runs a command to its end and tells the exit code.
@@ -51,6 +54,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Query(args) => in_system(args.is_json, query::run(args)),
         Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
+        Command::RotateKey(args) => output::finish(&mut out, args.is_json, rotate_key::run(&args)),
     }
 }
 

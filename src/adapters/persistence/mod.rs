@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod keys;
 mod lane;
+mod rotation;
 mod seal;
 mod sqlite;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod vault;
 
 pub use error::PersistenceError;
 pub use keys::{KeySource, is_key, key_file_of};
+pub use rotation::{KeyRotation, rotate_key};
 
 use mxcp_actors::ports::client_store::ClientStore;
 use mxcp_actors::ports::clock::Clock;

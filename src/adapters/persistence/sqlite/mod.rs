@@ -5,6 +5,7 @@ mod clients;
 mod connection;
 mod grants;
 mod open;
+mod reseal;
 mod schema;
 mod sessions;
 
@@ -18,7 +19,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Params, Row};
 use std::sync::Arc;
 
-pub(super) use open::open;
+pub(super) use open::{open, open_for_resealing};
 
 /// Clients, grants and sessions in a SQLite file.
 #[derive(Debug)]
