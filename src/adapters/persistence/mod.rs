@@ -1,5 +1,5 @@
 //! What survives a restart: sessions, tokens, codes, logins under way, consents and registered
-//! clients, in a file that only its owner may read.
+//! clients, in files that only their owner may read.
 //!
 //! Our tokens, codes and client secrets are kept as hashes only, which the ports see to. What
 //! names people or holds a provider's tokens is sealed ([`seal`]). A change is answered when it
@@ -10,8 +10,11 @@ mod error;
 mod files;
 mod keys;
 mod lane;
+mod records;
 mod rotation;
 mod seal;
+#[cfg_attr(not(feature = "sled-store"), path = "sled_missing.rs")]
+mod sled;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -34,6 +37,19 @@ use std::sync::Arc;
 pub enum StoreKind {
     /// One SQLite file.
     Sqlite,
+    /// A folder of sled's.
+    Sled,
+}
+
+impl StoreKind {
+    /// Whether this build has it.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Sqlite => true,
+            Self::Sled => sled::IS_BUILT,
+        }
+    }
 }
 
 /// Where and how state is kept.
@@ -74,14 +90,14 @@ impl Stores {
     /// Why it cannot be used, with what to do about it.
     pub fn open(settings: &PersistenceSettings, surroundings: &Surroundings) -> Result<Self, PersistenceError> {
         match settings.kind {
-            StoreKind::Sqlite => {
-                let store = Arc::new(sqlite::open(&settings.path, &settings.keys, surroundings)?);
-                Ok(Self {
-                    clients: Arc::clone(&store) as Arc<dyn ClientStore>,
-                    grants: Arc::clone(&store) as Arc<dyn GrantStore>,
-                    sessions: store,
-                })
-            }
+            StoreKind::Sqlite => sqlite::open(&settings.path, &settings.keys, surroundings).map(Self::of),
+            StoreKind::Sled => sled::open(settings, surroundings),
         }
+    }
+
+    /// One thing that is all three.
+    fn of<S: ClientStore + GrantStore + SessionStore + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { clients: store.clone(), grants: store.clone(), sessions: store }
     }
 }

@@ -12,7 +12,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use tempfile::TempDir;
 
-pub(super) const KINDS: [StoreKind; 1] = [StoreKind::Sqlite];
+pub(super) fn kinds() -> impl Iterator<Item = StoreKind> {
+    [StoreKind::Sqlite, StoreKind::Sled].into_iter().filter(|kind| kind.is_built())
+}
 
 pub(super) fn surroundings() -> Surroundings {
     Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
@@ -75,7 +77,7 @@ fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 #[actix_rt::test]
 async fn every_kind_keeps_the_promises_of_the_ports() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let stores = open(&settings(kind, &folder));
         conformance::check_session_store(stores.sessions.as_ref()).await;
@@ -86,7 +88,7 @@ async fn every_kind_keeps_the_promises_of_the_ports() {
 
 #[actix_rt::test]
 async fn everything_is_there_after_a_restart() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -115,7 +117,7 @@ async fn everything_is_there_after_a_restart() {
 
 #[actix_rt::test]
 async fn the_files_are_the_owners_alone_and_tell_nothing_of_people() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let stores = open(&settings(kind, &folder));
         fill(&stores).await;
@@ -136,7 +138,7 @@ async fn the_files_are_the_owners_alone_and_tell_nothing_of_people() {
 
 #[actix_rt::test]
 async fn a_store_that_others_may_read_is_refused() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -154,7 +156,7 @@ async fn a_store_that_others_may_read_is_refused() {
 
 #[actix_rt::test]
 async fn a_store_is_used_by_one_daemon() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         let first = open(&settings);
@@ -167,7 +169,7 @@ async fn a_store_is_used_by_one_daemon() {
 
 #[actix_rt::test]
 async fn a_lost_key_stops_the_start_and_changes_nothing() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let with = |keys: KeySource| PersistenceSettings { keys, ..settings(kind, &folder) };
         fill(&open(&with(given(&["1"])))).await;

@@ -1,6 +1,6 @@
 //! A key is changed without losing anything, whenever the command is killed.
 
-use super::super::tests::{KINDS, at, fill, given, open, refusal, settings, surroundings};
+use super::super::tests::{at, fill, given, kinds, open, refusal, settings, surroundings};
 use super::super::{KeySource, PersistenceError, Stores, key_file_of};
 use super::*;
 use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
@@ -35,7 +35,7 @@ fn key_lines(settings: &PersistenceSettings) -> Vec<String> {
 
 #[actix_rt::test]
 async fn after_a_rotation_the_new_key_opens_everything_and_the_old_one_nothing() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -56,7 +56,7 @@ async fn after_a_rotation_the_new_key_opens_everything_and_the_old_one_nothing()
 
 #[actix_rt::test]
 async fn no_record_is_left_under_the_old_key() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -72,7 +72,7 @@ async fn no_record_is_left_under_the_old_key() {
 
 #[actix_rt::test]
 async fn a_kill_between_any_two_transactions_leaves_a_store_that_opens_and_is_rotated_to_the_end() {
-    for kind in KINDS {
+    for kind in kinds() {
         for steps in 0.. {
             let folder = TempDir::new().unwrap();
             let settings = settings(kind, &folder);
@@ -100,7 +100,7 @@ async fn a_kill_between_any_two_transactions_leaves_a_store_that_opens_and_is_ro
 
 #[actix_rt::test]
 async fn a_kill_before_the_old_key_leaves_the_file_is_mended_as_well() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -116,7 +116,7 @@ async fn a_kill_before_the_old_key_leaves_the_file_is_mended_as_well() {
 
 #[actix_rt::test]
 async fn configured_keys_are_changed_by_putting_a_new_one_in_front() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let with = |digits: &[&str]| PersistenceSettings { keys: given(digits), ..settings(kind, &folder) };
         fill(&open(&with(&["1"]))).await;
@@ -132,7 +132,7 @@ async fn configured_keys_are_changed_by_putting_a_new_one_in_front() {
 
 #[actix_rt::test]
 async fn a_key_that_is_not_given_stops_the_rotation_before_it_begins() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let with = |digits: &[&str]| PersistenceSettings { keys: given(digits), ..settings(kind, &folder) };
         fill(&open(&with(&["1"]))).await;
@@ -152,7 +152,7 @@ async fn a_key_that_is_not_given_stops_the_rotation_before_it_begins() {
 
 #[actix_rt::test]
 async fn nothing_is_rotated_while_the_daemon_runs_or_where_nothing_is_kept() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         let error = rotate_key(&settings, &surroundings()).unwrap_err();
@@ -168,7 +168,7 @@ async fn nothing_is_rotated_while_the_daemon_runs_or_where_nothing_is_kept() {
 
 #[actix_rt::test]
 async fn many_records_take_several_transactions() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         let stores = open(&settings);
