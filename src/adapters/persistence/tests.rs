@@ -12,24 +12,24 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use tempfile::TempDir;
 
-fn kinds() -> impl Iterator<Item = StoreKind> {
+pub(super) fn kinds() -> impl Iterator<Item = StoreKind> {
     [StoreKind::Sqlite, StoreKind::Sled].into_iter().filter(|kind| kind.is_built())
 }
 
-fn surroundings() -> Surroundings {
+pub(super) fn surroundings() -> Surroundings {
     Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
 
-fn settings(kind: StoreKind, folder: &TempDir) -> PersistenceSettings {
+pub(super) fn settings(kind: StoreKind, folder: &TempDir) -> PersistenceSettings {
     let path = folder.path().join("below/oauth.db");
     PersistenceSettings { kind, keys: KeySource::File(key_file_of(&path)), path }
 }
 
-fn open(settings: &PersistenceSettings) -> Stores {
+pub(super) fn open(settings: &PersistenceSettings) -> Stores {
     Stores::open(settings, &surroundings()).unwrap()
 }
 
-fn refusal(settings: &PersistenceSettings) -> String {
+pub(super) fn refusal(settings: &PersistenceSettings) -> String {
     Stores::open(settings, &surroundings()).unwrap_err().to_string()
 }
 
@@ -37,12 +37,12 @@ fn given(digits: &[&str]) -> KeySource {
     KeySource::Given(digits.iter().map(|digit| Secret::new(digit.repeat(64))).collect())
 }
 
-fn at(secs: i64) -> Timestamp {
+pub(super) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
 /// Puts one of everything into `stores`.
-async fn fill(stores: &Stores) {
+pub(super) async fn fill(stores: &Stores) {
     let session = samples::session("s1", "ada", at(0));
     stores.sessions.insert_session(session).await.unwrap();
     let change = TokenChange {
