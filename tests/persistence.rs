@@ -1,9 +1,12 @@
 //! What survives a restart when `auth.persistence` is set, and what happens when it cannot be kept.
 
 use crate::common::{Browser, OAuthClient, Setup, TestApp, Tokens, give_password, header, oauth_error};
+use mxcp::adapters::persistence::StoreKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-const KINDS: [&str; 1] = ["sqlite"];
+fn kinds() -> impl Iterator<Item = &'static str> {
+    ["sqlite", "sled"].into_iter().filter(|kind| *kind != "sled" || StoreKind::Sled.is_built())
+}
 
 async fn start(kind: &str) -> TestApp {
     TestApp::with(Setup::default().with_persistence(kind)).await
@@ -11,7 +14,7 @@ async fn start(kind: &str) -> TestApp {
 
 #[tokio::test]
 async fn tokens_work_on_after_a_restart_and_dead_ones_stay_dead() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut app = start(kind).await;
         let client = OAuthClient::register(&app).await;
         let (ada, ben) = (client.tokens(&app, "ada").await, client.tokens(&app, "ben").await);
@@ -35,7 +38,7 @@ async fn tokens_work_on_after_a_restart_and_dead_ones_stay_dead() {
 
 #[tokio::test]
 async fn a_login_goes_on_where_it_was() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut app = start(kind).await;
         let client = OAuthClient::register(&app).await;
         let mut browser = Browser::new(&app);
@@ -60,7 +63,7 @@ async fn a_login_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_visitor_stays_signed_in() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut app = start(kind).await;
         let mut browser = Browser::new(&app);
         let page = browser.open(app.url("/")).await;
@@ -86,7 +89,7 @@ async fn without_persistence_nothing_of_a_login_is_left_on_disk() {
 
 #[tokio::test]
 async fn the_files_are_the_owners_alone() {
-    for kind in KINDS {
+    for kind in kinds() {
         let app = start(kind).await;
         OAuthClient::register(&app).await.tokens(&app, "ada").await;
         let folder = app.project().root().join("kept");

@@ -31,15 +31,15 @@ pub(super) enum Found {
     Version(i64),
 }
 
-/// Makes sure that only the owner can look into the folder at `path`, and says what is there.
-/// What sled would create with the permissions of the process is there before it: so nobody
-/// else ever gets to see it, whatever the umask.
-pub(super) fn prepare(path: &Path) -> Result<Found, PersistenceError> {
-    if path.exists() && !path.is_dir() {
+/// Says what is in the folder at `path`, if nobody else can look into it.
+pub(super) fn inspect(path: &Path) -> Result<Found, PersistenceError> {
+    if !path.exists() {
+        return Ok(Found::Empty);
+    }
+    if !path.is_dir() {
         let detail = "it is a file, and a sled database is a folder; give persistence.path another place";
         return Err(PersistenceError::database(path)(detail));
     }
-    files::create_private_folder(path)?;
     files::check_is_private(path)?;
     for name in [SETTINGS, LOG, BLOBS, VERSION] {
         files::check_is_private(&path.join(name))?;
@@ -48,11 +48,16 @@ pub(super) fn prepare(path: &Path) -> Result<Found, PersistenceError> {
     if !names.iter().all(|name| is_ours(name)) {
         return Err(PersistenceError::Foreign(path.to_owned()));
     }
-    let found = look(path)?;
+    look(path)
+}
+
+/// Puts there what sled would create with the permissions that the umask leaves, so that nobody
+/// else ever gets to see it.
+pub(super) fn prepare(path: &Path) -> Result<(), PersistenceError> {
+    files::create_private_folder(path)?;
     files::create_private(&path.join(SETTINGS))?;
     files::create_private(&path.join(LOG))?;
-    files::create_private_folder(&path.join(BLOBS))?;
-    Ok(found)
+    files::create_private_folder(&path.join(BLOBS))
 }
 
 /// Whether a database has a file of that name.

@@ -34,13 +34,14 @@ const TIDY_EVERY_MILLIS: u64 = 2_000;
 pub(super) fn open(path: &Path, keys: &KeySource, surroundings: &Surroundings) -> Result<SledStore, PersistenceError> {
     files::prepare_folder_of(path)?;
     let lock = StoreLock::take(path)?;
-    let found = disk::prepare(path)?;
+    let found = disk::inspect(path)?;
     if let Found::Version(found) = found
         && found > VERSION
     {
         return Err(PersistenceError::Newer { path: path.to_owned(), found, known: VERSION });
     }
-    let database = open_database(path)?;
+    disk::prepare(path)?;
+    let database = open_database(path, found)?;
     let is_new = is_new(&database, path, found)?;
     let keys = keys::load(keys, path, is_new, surroundings.entropy.as_ref())?;
     let disk = Disk::open(path).map_err(PersistenceError::refused("sync", path))?;
@@ -66,7 +67,7 @@ pub(super) fn open(path: &Path, keys: &KeySource, surroundings: &Surroundings) -
 
 /// Opens the database and reads all of it once: what is damaged shows now, and not when somebody
 /// is about to sign in.
-fn open_database(path: &Path) -> Result<Db, PersistenceError> {
+fn open_database(path: &Path, found: Found) -> Result<Db, PersistenceError> {
     let opened = || -> sled::Result<Db> {
         let configuration = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
         let database = configuration.flush_every_ms(Some(TIDY_EVERY_MILLIS)).open()?;
@@ -75,6 +76,8 @@ fn open_database(path: &Path) -> Result<Db, PersistenceError> {
     };
     // With some kinds of damage sled panics rather than to say so.
     match catch_unwind(AssertUnwindSafe(opened)) {
+        // A database that nobody has marked and that sled 0.34 does not know is of something else.
+        Ok(Err(Error::Unsupported(_))) if found == Found::Unmarked => Err(PersistenceError::Foreign(path.to_owned())),
         Ok(opened) => opened.map_err(|error| explain(path, &error)),
         Err(_) => Err(damaged(path, "the database cannot make sense of it")),
     }
@@ -103,8 +106,9 @@ fn damaged(path: &Path, detail: &str) -> PersistenceError {
 /// What the operator is told of an error while opening.
 fn explain(path: &Path, error: &Error) -> PersistenceError {
     match error {
-        Error::Corruption { .. } | Error::ReportableBug(_) => damaged(path, &error.to_string()),
-        _ => PersistenceError::database(path)(error),
+        Error::Corruption { .. } => damaged(path, "a checksum does not fit"),
+        Error::Unsupported(detail) | Error::ReportableBug(detail) => damaged(path, detail),
+        Error::CollectionNotFound(_) | Error::Io(_) => PersistenceError::database(path)(error),
     }
 }
 
