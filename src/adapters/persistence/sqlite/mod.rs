@@ -8,6 +8,8 @@ mod open;
 mod reseal;
 mod schema;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use super::files::StoreLock;
 use super::lane::Lane;
