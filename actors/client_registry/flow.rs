@@ -48,7 +48,6 @@ impl Registrar {
         settings: &Settings,
     ) -> Self {
         let clients = settings.configured_clients.iter();
-        let default_scope: ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
         Self {
             store,
             clock,
@@ -56,7 +55,7 @@ impl Registrar {
             audit_log,
             configured: clients.map(|client| (client.id.clone(), client.clone())).collect(),
             catalogue: settings.scope_catalogue(),
-            default_scope: default_scope.union(&settings.required_scopes),
+            default_scope: settings.default_scopes(),
             is_open: settings.is_registration_open,
             clients_max: settings.registered_clients_max,
             turn: Mutex::new(()),

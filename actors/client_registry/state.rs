@@ -12,7 +12,7 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// A client from its metadata. It gets no scope that does not exist, and every scope of
 /// `default_scope` when it asks for none that does.
-pub(super) fn register(
+pub fn register(
     metadata: ClientMetadata,
     id: ClientId,
     secret: Secret,

@@ -10,6 +10,7 @@ mod jwks;
 mod profile;
 mod settings;
 
+pub(super) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
 
 use super::http_client::HttpClient;

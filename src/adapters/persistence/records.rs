@@ -30,11 +30,13 @@ pub(super) fn consent_place(row: &[u8]) -> Place<'_> {
     Place { table: "consents", row }
 }
 
-fn session_place(id: &str) -> Place<'_> {
+/// The place of a session.
+pub(super) fn session_place(id: &str) -> Place<'_> {
     Place { table: "sessions", row: id.as_bytes() }
 }
 
-fn upstream_place(id: &str) -> Place<'_> {
+/// The place of a provider's tokens.
+pub(super) fn upstream_place(id: &str) -> Place<'_> {
     Place { table: "sessions.upstream", row: id.as_bytes() }
 }
 

@@ -10,7 +10,7 @@ use super::error::PersistenceError;
 use super::keys::{self, KeyId, KeySource};
 use super::seal::Sealer;
 use super::vault::{self, Marks};
-use super::{PersistenceSettings, StoreKind, Surroundings, sqlite};
+use super::{PersistenceSettings, StoreKind, Surroundings, sled, sqlite};
 use mxcp_actors::model::secret::Secret;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +80,7 @@ impl Rotation {
         }
         let store: Box<dyn Resealable> = match settings.kind {
             StoreKind::Sqlite => Box::new(sqlite::open_for_resealing(path, surroundings)?),
+            StoreKind::Sled => sled::open_for_resealing(path)?,
         };
         let load = || {
             let keys = keys::load(&settings.keys, path, false, entropy.as_ref())?;

@@ -214,7 +214,8 @@ impl SessionStore for SledStore {
     }
 }
 
-fn insert(writer: &mut Writer, new: NewSession) -> Result<(), StoreError> {
+/// Adds a session with what finds it.
+pub(super) fn insert(writer: &mut Writer, new: NewSession) -> Result<(), StoreError> {
     let id = new.id.as_str().as_bytes();
     let record = Record {
         idle_expires_at: new.idle_expires_at,
@@ -250,7 +251,11 @@ fn remove(writer: &mut Writer, session: &SessionId) -> Result<Option<SessionRow>
 }
 
 /// Everything is looked at before anything is changed, so that false means: nothing was changed.
-fn change_tokens(writer: &mut Writer, session: &SessionId, change: &TokenChange) -> Result<bool, StoreError> {
+pub(super) fn change_tokens(
+    writer: &mut Writer,
+    session: &SessionId,
+    change: &TokenChange,
+) -> Result<bool, StoreError> {
     let id = session.as_str().as_bytes();
     let key = Space::Sessions.key(&[id]);
     let Some(value) = writer.get(&key)? else { return Ok(false) };

@@ -1,6 +1,7 @@
 //! The stores in one SQLite file: everything that changes goes through one connection in groups,
 //! and reading has a connection of its own, which never waits for a write (WAL).
 
+mod adopt;
 mod clients;
 mod connection;
 mod grants;
@@ -21,7 +22,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Params, Row};
 use std::sync::Arc;
 
+pub(super) use adopt::adopt;
 pub(super) use open::{open, open_for_resealing};
+pub(super) use schema::{is_of_the_python_product, is_ours};
 
 /// Clients, grants and sessions in a SQLite file.
 #[derive(Debug)]

@@ -4,13 +4,13 @@ use super::SqliteStore;
 use super::connection::{Purpose, SqliteConnection};
 use super::reseal::SqliteResealing;
 use super::schema::{self, Found};
-use crate::adapters::persistence::Surroundings;
 use crate::adapters::persistence::error::PersistenceError;
 use crate::adapters::persistence::files::{self, StoreLock};
 use crate::adapters::persistence::keys::{self, KeySource};
 use crate::adapters::persistence::lane::Lane;
-use crate::adapters::persistence::seal::Sealer;
+use crate::adapters::persistence::seal::{Sealer, UserIndex};
 use crate::adapters::persistence::vault::{self, Marks};
+use crate::adapters::persistence::{PersistenceSettings, Surroundings};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,17 +76,52 @@ pub(in crate::adapters::persistence) fn open_for_resealing(
     SqliteResealing::new(OpenedFile { database, path: path.to_owned(), _lock: lock })
 }
 
+/// Opens the store that `settings` name, which is created when it is not there and whose lock is
+/// held, for a command that works on its tables.
+pub(super) fn open_tables(
+    settings: &PersistenceSettings,
+    surroundings: &Surroundings,
+) -> Result<OpenTables, PersistenceError> {
+    let path = &settings.path;
+    let (mut database, found) = look(path)?;
+    let keys = keys::load(&settings.keys, path, found == Found::Empty, surroundings.entropy.as_ref())?;
+    make_ready(&mut database, path, found, surroundings)?;
+    let sealer = Sealer::new(keys, Arc::clone(&surroundings.entropy));
+    let users = vault::unlock(&SqliteMarks(&database), &sealer, path, surroundings.entropy.as_ref())?;
+    Ok(OpenTables { database, sealer, users })
+}
+
+/// Tables, and what their records are sealed with.
+#[derive(Debug)]
+pub(super) struct OpenTables {
+    pub(super) database: Connection,
+    pub(super) sealer: Sealer,
+    pub(super) users: UserIndex,
+}
+
 /// Takes the file at `path` for this process and looks what is in it, changing nothing.
 fn lock_and_look(path: &Path) -> Result<(StoreLock, Connection, Found), PersistenceError> {
     files::prepare_folder_of(path)?;
-    for file in files_of(path) {
-        files::check_is_private(&file)?;
-    }
     let lock = StoreLock::take(path)?;
+    let (writing, found) = look(path)?;
+    Ok((lock, writing, found))
+}
+
+fn look(path: &Path) -> Result<(Connection, Found), PersistenceError> {
+    if let Err(exposed) = files_of(path).iter().try_for_each(|file| files::check_is_private(file)) {
+        // The Python product makes its database so; more than its mode has to be changed then.
+        return Err(if is_incumbent(path) { PersistenceError::Incumbent(path.to_owned()) } else { exposed });
+    }
     files::create_private(path)?;
     let writing = connect(path, Purpose::Writing)?;
     let found = schema::inspect(&writing, path)?;
-    Ok((lock, writing, found))
+    Ok((writing, found))
+}
+
+fn is_incumbent(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    connection.is_ok_and(|connection| schema::is_of_the_python_product(&connection).unwrap_or(false))
 }
 
 /// Brings a file up to this version.

@@ -185,7 +185,11 @@ pub(super) fn insert(database: &Connection, new: NewSession) -> rusqlite::Result
 }
 
 /// Everything is looked at before anything is changed, so that false means: nothing was changed.
-pub(super) fn change_tokens(database: &Connection, session: &SessionId, change: &TokenChange) -> rusqlite::Result<bool> {
+pub(super) fn change_tokens(
+    database: &Connection,
+    session: &SessionId,
+    change: &TokenChange,
+) -> rusqlite::Result<bool> {
     let id = session.as_str();
     let is_there = "SELECT 1 FROM sessions WHERE id = ?1";
     if query_first(database, is_there, [id], |_| Ok(()))?.is_none() {
