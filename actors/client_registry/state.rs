@@ -12,6 +12,9 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// A client from its metadata. It gets no scope that does not exist, and every scope of
 /// `default_scope` when it asks for none that does.
+///
+/// # Errors
+/// When the metadata lacks what every client needs.
 pub fn register(
     metadata: ClientMetadata,
     id: ClientId,
