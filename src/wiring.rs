@@ -196,22 +196,19 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
         registered_clients_max: REGISTERED_CLIENTS_MAX,
-        client_documents: client_documents(configuration, base_url),
+        client_documents: client_documents(configuration),
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
 }
 
 /// Which clients may come with a metadata document.
-///
-/// Only a server that both listens on this machine and is called by its name is for this machine
-/// alone: one that listens on every address, or stands behind a proxy, serves others too.
-fn client_documents(configuration: &Configuration, base_url: &str) -> Option<ClientDocumentSettings> {
+fn client_documents(configuration: &Configuration) -> Option<ClientDocumentSettings> {
     let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled())?;
     Some(ClientDocumentSettings {
         allowed_hosts: documents.allowed_hosts,
         denied_hosts: documents.denied_hosts,
-        allows_loopback: configuration.http.is_on_loopback() && !Settings::loopback_aliases(base_url).is_empty(),
+        allows_loopback: configuration.http.is_for_this_machine_alone(),
     })
 }
 
