@@ -10,8 +10,9 @@ use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
 use crate::adapters::outgoing_guard::OutgoingGuard;
+use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, ProviderSettings};
+use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, PersistenceKind, ProviderSettings};
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
@@ -88,7 +89,8 @@ impl Daemon {
         let settings = settings(configuration, &base_url)?;
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        let ports = ports(configuration, &settings, Arc::clone(&engine), audit_store(configuration)?)?;
+        let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -151,7 +153,8 @@ impl Workshop {
         let definitions = definitions(configuration, engine.as_ref()).await?;
         // Nobody signs in here, so no client will be asked about.
         let settings = Settings { client_documents: None, ..settings(configuration, &base_url)? };
-        let ports = ports(configuration, &settings, Arc::clone(&engine), Arc::new(NullAudit))?;
+        let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
         let supervisor = Supervisor::start(ports, settings, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
@@ -269,21 +272,61 @@ fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<dyn AuditSto
     Ok(Arc::new(store.context("cannot keep an audit log")?))
 }
 
+/// What outlives a request.
+struct Kept {
+    audit: Arc<dyn AuditStore>,
+    stores: Stores,
+}
+
+/// Where sign-ins and clients are kept: what the configuration says, if anybody signs in at all.
+fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
+    match persistence_settings(configuration) {
+        Some(settings) if configuration.auth.is_enabled() => {
+            let surroundings = Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+            Stores::open(&settings, &surroundings).context("cannot keep sign-ins (auth.persistence)")
+        }
+        _ => Ok(stores_in_memory()),
+    }
+}
+
+fn stores_in_memory() -> Stores {
+    Stores {
+        clients: Arc::new(MemoryClients::default()),
+        grants: Arc::new(MemoryGrants::default()),
+        sessions: Arc::new(MemorySessions::default()),
+    }
+}
+
+/// What `auth.persistence` says; `None` when sign-ins are kept in memory.
+#[must_use]
+pub fn persistence_settings(configuration: &Configuration) -> Option<PersistenceSettings> {
+    let persistence = configuration.auth.persistence.as_ref()?;
+    let keys = if persistence.encryption_keys.is_empty() {
+        KeySource::File(key_file_of(&persistence.path))
+    } else {
+        KeySource::Given(persistence.encryption_keys.clone())
+    };
+    let kind = match persistence.kind {
+        PersistenceKind::Sqlite => StoreKind::Sqlite,
+    };
+    Some(PersistenceSettings { kind, path: persistence.path.clone(), keys })
+}
+
 fn ports(
     configuration: &Configuration,
     settings: &Settings,
     engine: Arc<DuckDbEngine>,
-    audit_store: Arc<dyn AuditStore>,
+    kept: Kept,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let documents = settings.client_documents.as_ref();
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
-        audit_store,
-        client_store: Arc::new(MemoryClients::default()),
+        audit_store: kept.audit,
+        client_store: kept.stores.clients,
         client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
-        grant_store: Arc::new(MemoryGrants::default()),
-        session_store: Arc::new(MemorySessions::default()),
+        grant_store: kept.stores.grants,
+        session_store: kept.stores.sessions,
         sql_engine: engine,
         login_method: login_method(&configuration.auth.provider, &settings.issuer, &clock)?,
         clock,

@@ -12,6 +12,7 @@ pub mod local_users;
 pub mod null_audit;
 pub mod oidc;
 pub mod outgoing_guard;
+pub mod persistence;
 pub mod system;
 mod upstream_api;
 mod upstream_error;
