@@ -12,7 +12,9 @@ use crate::adapters::oidc::{OidcIdp, OidcSettings};
 use crate::adapters::outgoing_guard::OutgoingGuard;
 use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, PersistenceKind, ProviderSettings};
+use crate::config::{
+    Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind, ProviderSettings,
+};
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
@@ -38,6 +40,7 @@ use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use mxcp_actors::tool_calls::ToolCatalog;
 use std::fmt;
 use std::future::Future;
+use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -77,13 +80,7 @@ impl Daemon {
     /// Whatever keeps it from serving, for the operator.
     pub async fn start(configuration: &Configuration, options: &ServeOptions) -> anyhow::Result<Self> {
         let http = &configuration.http;
-        let listeners = server::listen(&http.host, options.port.unwrap_or(http.port)).with_context(|| {
-            let port = options.port.unwrap_or(http.port);
-            format!(
-                "cannot listen on {}:{port}; is another server running there? choose another with --port",
-                http.host
-            )
-        })?;
+        let listeners = listeners(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
         let settings = settings(configuration, &base_url)?;
@@ -169,6 +166,19 @@ impl Workshop {
         tokio::task::spawn_blocking(move || engine.close()).await?;
         Ok(())
     }
+}
+
+/// The sockets of the service manager, or else those that the configuration names.
+fn listeners(http: &HttpSettings, port: Option<u16>) -> anyhow::Result<Vec<TcpListener>> {
+    let inherited =
+        server::inherited().context("the service manager passed a socket that is not of use (LISTEN_FDS)")?;
+    if !inherited.is_empty() {
+        return Ok(inherited);
+    }
+    let port = port.unwrap_or(http.port);
+    server::listen(&http.host, port).with_context(|| {
+        format!("cannot listen on {}:{port}; is another server running there? choose another with --port", http.host)
+    })
 }
 
 /// Opens the project's database.
