@@ -13,7 +13,8 @@ use crate::adapters::outgoing_guard::OutgoingGuard;
 use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{
-    Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind, ProviderSettings,
+    ClientDocuments, Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind,
+    ProviderSettings,
 };
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
@@ -83,7 +84,8 @@ impl Daemon {
         let listeners = listeners(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
-        let settings = settings(configuration, &base_url)?;
+        let documents = client_documents(configuration, &listeners)?;
+        let settings = Settings { client_documents: documents, ..settings(configuration, &base_url)? };
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
@@ -148,8 +150,7 @@ impl Workshop {
         let base_url = configuration.http.base_url(None);
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        // Nobody signs in here, so no client will be asked about.
-        let settings = Settings { client_documents: None, ..settings(configuration, &base_url)? };
+        let settings = settings(configuration, &base_url)?;
         let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
         let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
         let supervisor = Supervisor::start(ports, settings, definitions).await?;
@@ -209,20 +210,27 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
         registered_clients_max: REGISTERED_CLIENTS_MAX,
-        client_documents: client_documents(configuration),
+        // Where nobody signs in no client will be asked about.
+        client_documents: None,
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
 }
 
 /// Which clients may come with a metadata document.
-fn client_documents(configuration: &Configuration) -> Option<ClientDocumentSettings> {
-    let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled())?;
-    Some(ClientDocumentSettings {
-        allowed_hosts: documents.allowed_hosts,
-        denied_hosts: documents.denied_hosts,
-        allows_loopback: configuration.http.is_for_this_machine_alone(),
-    })
+fn client_documents(
+    configuration: &Configuration,
+    listeners: &[TcpListener],
+) -> anyhow::Result<Option<ClientDocumentSettings>> {
+    // Of the sockets, because those of the service manager need not be what the configuration says.
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let allows_loopback = configuration.http.is_for_this_machine_alone(&addresses);
+    let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled());
+    Ok(documents.map(|ClientDocuments { allowed_hosts, denied_hosts }| ClientDocumentSettings {
+        allowed_hosts,
+        denied_hosts,
+        allows_loopback,
+    }))
 }
 
 /// Everything about tools that can be worked out before the first call: schemas, validators,
