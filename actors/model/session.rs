@@ -77,6 +77,8 @@ impl Session {
         let was_there = match client.origin {
             ClientOrigin::Configured => true,
             ClientOrigin::Registered => client.issued_at <= self.created_at,
+            // The Python product knew none of these.
+            ClientOrigin::Document => false,
         };
         self.kind == SessionKind::Unclaimed && was_there && client.scope.contains_all(&self.scopes)
     }
