@@ -41,6 +41,7 @@ pub(super) fn open(path: &Path, keys: &KeySource, surroundings: &Surroundings) -
         return Err(PersistenceError::Newer { path: path.to_owned(), found, known: VERSION });
     }
     disk::prepare(path)?;
+    disk::wait_until_closed(path)?;
     let database = open_database(path, found)?;
     let is_new = is_new(&database, path, found)?;
     let keys = keys::load(keys, path, is_new, surroundings.entropy.as_ref())?;
