@@ -16,6 +16,7 @@ use crate::mcp_sessions::{McpSessionLimits, McpSessionsHandle, McpSessionsPorts}
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::StoreError;
 use crate::ports::audit_store::AuditStore;
+use crate::ports::client_metadata::ClientMetadataSource;
 use crate::ports::client_store::ClientStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -42,6 +43,8 @@ pub struct Ports {
     pub audit_store: Arc<dyn AuditStore>,
     /// Keeps clients.
     pub client_store: Arc<dyn ClientStore>,
+    /// Fetches metadata documents of clients; `None` when clients must be registered.
+    pub client_metadata_source: Option<Arc<dyn ClientMetadataSource>>,
     /// Keeps logins and codes.
     pub grant_store: Arc<dyn GrantStore>,
     /// Keeps sessions.
@@ -98,6 +101,7 @@ impl Supervisor {
         let audit_log = start_audit_log(&audit_arbiter.handle(), &ports, guard("audit_log")).await?;
         let registrar = Registrar::new(
             Arc::clone(&ports.client_store),
+            ports.client_metadata_source.clone(),
             Arc::clone(&ports.clock),
             Arc::clone(&ports.entropy),
             audit_log.clone(),
