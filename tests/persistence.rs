@@ -6,7 +6,8 @@ use mxcp::adapters::persistence::StoreKind;
 use serde_json::json;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-fn kinds() -> impl Iterator<Item = &'static str> {
+/// Every kind of store that this build has.
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
     ["sqlite", "sled"].into_iter().filter(|kind| *kind != "sled" || StoreKind::Sled.is_built())
 }
 

@@ -52,9 +52,10 @@ pub(super) struct SealedUpstream {
 impl SealedUpstream {
     /// Seals the tokens of the session `id`.
     pub(super) fn seal(id: &SessionId, tokens: &UpstreamTokens, sealer: &Sealer) -> Result<Self, StoreError> {
-        let sealed = sealer.seal(upstream_place(id.as_str()), tokens)?;
-        let refresh_due_at = tokens.refresh_token.as_ref().and(tokens.expires_at);
-        Ok(Self { sealed, refresh_due_at })
+        Ok(Self {
+            sealed: sealer.seal(upstream_place(id.as_str()), tokens)?,
+            refresh_due_at: tokens.refresh_token.as_ref().and(tokens.expires_at),
+        })
     }
 }
 

@@ -4,9 +4,10 @@ use crate::adapters::persistence::error::PersistenceError;
 use crate::adapters::persistence::files;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// sled's own settings.
 const SETTINGS: &str = "conf";
@@ -18,6 +19,10 @@ const BLOBS: &str = "blobs";
 const SNAPSHOTS: &str = "snap.";
 /// Our own: the version of the layout. It is written last, so that a folder that has it is whole.
 const VERSION: &str = "mxcp-version";
+
+/// How often, and how far apart, it is looked whether a database is closed: for two seconds.
+const LOOKS: u32 = 200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// What is in a folder before anything is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +87,22 @@ fn look(path: &Path) -> Result<Found, PersistenceError> {
         }
         Err(error) => Err(PersistenceError::refused("read", &version)(error)),
     }
+}
+
+/// Waits until nobody else has the log open. sled's threads let go of it a moment after the
+/// database was closed, which is when a daemon is started again within its process.
+pub(super) fn wait_until_closed(path: &Path) -> Result<(), PersistenceError> {
+    let log = path.join(LOG);
+    let file = File::open(&log).map_err(PersistenceError::refused("open", &log))?;
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            // With the file the lock goes, and sled may take it.
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_LOOKS),
+            Err(TryLockError::Error(source)) => return Err(PersistenceError::refused("lock", &log)(source)),
+        }
+    }
+    Err(PersistenceError::database(path)("it is locked by another program; close that one first"))
 }
 
 /// Says that the database is whole and of `version`.

@@ -81,6 +81,15 @@ impl Engine for Reader {
     }
 }
 
+/// What a step found where it put a change.
+#[derive(Debug)]
+enum Replaced {
+    /// Nothing: the group had not touched the key.
+    Nothing,
+    /// A change of an earlier step, or of its own.
+    Change(Option<IVec>),
+}
+
 /// Changes, and keeps what a group has done to itself until all of it is committed.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -88,7 +97,7 @@ pub(super) struct Writer {
     disk: Disk,
     changes: Changes,
     /// What the running step has replaced in `changes`, in order, to take it back.
-    replaced: Vec<(IVec, Option<Option<IVec>>)>,
+    replaced: Vec<(IVec, Replaced)>,
     /// Set when a commit failed. What sled holds in memory is then not what a restart would
     /// find, and only a restart tells, so nothing more is done.
     is_lost: bool,
@@ -150,7 +159,7 @@ impl Writer {
 
     fn change(&mut self, key: IVec, value: Option<IVec>) {
         let replaced = self.changes.insert(key.clone(), value);
-        self.replaced.push((key, replaced));
+        self.replaced.push((key, replaced.map_or(Replaced::Nothing, Replaced::Change)));
     }
 
     /// sled's `flush` leaves what it wrote in the drive's cache and the file's length to the
@@ -197,8 +206,8 @@ impl Engine for Writer {
         if done.is_err() {
             while let Some((key, replaced)) = self.replaced.pop() {
                 match replaced {
-                    Some(value) => self.changes.insert(key, value),
-                    None => self.changes.remove(&key),
+                    Replaced::Change(change) => self.changes.insert(key, change),
+                    Replaced::Nothing => self.changes.remove(&key),
                 };
             }
         }

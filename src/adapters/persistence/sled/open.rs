@@ -86,6 +86,7 @@ pub(super) fn open_marks(path: &Path) -> Result<Opened, PersistenceError> {
         return Err(PersistenceError::Newer { path: path.to_owned(), found, known: VERSION });
     }
     disk::prepare(path)?;
+    disk::wait_until_closed(path)?;
     let database = open_database(path, found)?;
     let is_new = is_new(&database, path, found)?;
     let disk = Disk::open(path).map_err(PersistenceError::refused("sync", path))?;

@@ -28,6 +28,12 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
+/// The database itself, after it was closed.
+fn open_closed(path: &Path) -> sled::Db {
+    disk::wait_until_closed(path).unwrap();
+    sled::open(path).unwrap()
+}
+
 /// The files of a database, without its folders.
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -71,7 +77,7 @@ async fn what_is_removed_leaves_nothing_behind() {
     assert_eq!(stores.clients.remove_unused_clients(at(1), 10).await.unwrap().len(), 2);
     assert_eq!(stores.clients.count_clients().await, Ok(0));
     drop(stores);
-    let database = sled::open(&settings.path).unwrap();
+    let database = open_closed(&settings.path);
     let keys = database.iter().keys().map(Result::unwrap);
     let left: Vec<_> = keys.filter(|key| key[0] != Space::Marks as u8).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -247,6 +253,17 @@ fn a_folder_of_something_else_is_refused_and_left_alone() {
     assert!(refusal(&settings).contains("it is a file, and a sled database is a folder"));
 }
 
+#[actix_rt::test]
+async fn a_database_that_another_program_holds_is_told() {
+    let folder = TempDir::new().unwrap();
+    let settings = sled_settings(&folder);
+    fill(&open(&settings)).await;
+    let other = open_closed(&settings.path);
+    assert!(refusal(&settings).contains("is locked by another program"));
+    drop(other);
+    open(&settings);
+}
+
 #[test]
 fn a_database_of_something_else_is_refused() {
     let folder = TempDir::new().unwrap();
@@ -259,7 +276,7 @@ fn a_database_of_something_else_is_refused() {
     set_mode(&settings.path.join("blobs"), 0o700);
     assert!(refusal(&settings).contains("is not a database of mxcp"));
     assert!(!key_file_of(&settings.path).exists());
-    assert_eq!(sled::open(&settings.path).unwrap().get("invoice").unwrap(), Some("42".into()));
+    assert_eq!(open_closed(&settings.path).get("invoice").unwrap(), Some("42".into()));
 }
 
 #[actix_rt::test]

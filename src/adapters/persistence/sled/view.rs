@@ -45,21 +45,21 @@ impl<'a> View<'a> {
             }
             let (key, value) = entry.map_err(|error| store_error(&error))?;
             while let Some((key, value)) = changed.next_if(|(changed, _)| **changed < key) {
-                found.extend(present(key, value));
+                found.extend(present(key, value.as_ref()));
             }
             match changed.next_if(|(changed, _)| **changed == key) {
-                Some((key, value)) => found.extend(present(key, value)),
+                Some((key, value)) => found.extend(present(key, value.as_ref())),
                 None => found.push((key, value)),
             }
         }
-        found.extend(changed.filter_map(|(key, value)| present(key, value)));
+        found.extend(changed.filter_map(|(key, value)| present(key, value.as_ref())));
         found.truncate(limit);
         Ok(found)
     }
 }
 
-fn present(key: &IVec, value: &Option<IVec>) -> Option<Entry> {
-    Some((key.clone(), value.clone()?))
+fn present(key: &IVec, value: Option<&IVec>) -> Option<Entry> {
+    Some((key.clone(), value?.clone()))
 }
 
 /// What a store says of an error of the database.
