@@ -8,9 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mxcp::adapters::persistence::StoreKind;
+use mxcp_actors::model::secret::TokenHash;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -82,7 +83,7 @@ impl OldDatabase {
 
     fn add_session(&self, name: &str, access_expires_at: f64, upstream_refresh: Option<&str>) {
         let (access, refresh) = (access(name), refresh(name));
-        let hash = |token: &str| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hash = |token: &str| TokenHash::of(token).to_hex();
         let user = json!({"provider": "github", "user_id": "4711", "username": "ada", "email": null, "name": "Ada Falk",
             "avatar_url": null, "raw_profile": {"id": 4711, "login": "ada"}, "provider_scopes_granted": ["read:user"],
             "capabilities": []});

@@ -91,16 +91,16 @@ impl Resealable for SledResealing {
 
 /// The value of `key` with its record under the first key; `None` when it is already.
 fn reseal(key: &[u8], value: &[u8], sealer: &Sealer) -> Result<Option<Vec<u8>>, StoreError> {
-    let (open, sealed) = split(key, value)?;
-    if key_id(sealed) == sealer.key_ids().next() {
+    let (beside, record) = split(key, value)?;
+    if key_id(record) == sealer.key_ids().next() {
         return Ok(None);
     }
     let anew = with_place(key, |place| {
         let failed = |error: UnsealError| StoreError { detail: format!("a record of {}: {error}", place.table) };
-        let plain = sealer.open_bytes(place, sealed.to_vec()).map_err(failed)?;
+        let plain = sealer.open_bytes(place, record.to_vec()).map_err(failed)?;
         sealer.seal_bytes(place, &plain)
     })?;
-    Ok(Some([open, &anew].concat()))
+    Ok(Some([beside, &anew].concat()))
 }
 
 /// What of a value is not sealed, and what is: always its end.
@@ -108,18 +108,24 @@ fn split<'a>(key: &[u8], value: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), StoreE
     let mut parts = Parts::of_value(value);
     match space_of(key) {
         Some(Space::Sessions) => {
-            (parts.time()?, parts.time()?);
-            (parts.framed()?, parts.framed()?, parts.framed()?);
+            parts.time()?;
+            parts.time()?;
+            parts.framed()?;
+            parts.framed()?;
+            parts.framed()?;
         }
-        Some(Space::UpstreamTokens) => drop(parts.framed()?),
+        Some(Space::UpstreamTokens) => {
+            parts.framed()?;
+        }
         Some(Space::Codes) => {
             parts.time()?;
             parts.flag()?;
         }
-        _ => drop(parts.time()?),
+        _ => {
+            parts.time()?;
+        }
     }
-    let sealed = parts.rest();
-    Ok(value.split_at(value.len().saturating_sub(sealed.len())))
+    Ok(value.split_at(value.len().saturating_sub(parts.rest().len())))
 }
 
 /// Where the record of `key` belongs.

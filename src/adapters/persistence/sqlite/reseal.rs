@@ -139,14 +139,14 @@ impl SealedColumn {
     }
 
     /// The record under the first key; `None` when it is already.
-    fn reseal(&self, key: &[Value], sealed: Vec<u8>, sealer: &Sealer) -> Result<Option<Vec<u8>>, StoreError> {
-        if key_id(&sealed) == sealer.key_ids().next() {
+    fn reseal(&self, key: &[Value], record: Vec<u8>, sealer: &Sealer) -> Result<Option<Vec<u8>>, StoreError> {
+        if key_id(&record) == sealer.key_ids().next() {
             return Ok(None);
         }
         let row: Vec<u8> = self.row.iter().filter_map(|at| key.get(*at)).flat_map(bytes).copied().collect();
         let place = Place { table: self.place, row: &row };
         let plain = sealer
-            .open_bytes(place, sealed)
+            .open_bytes(place, record)
             .map_err(|error| StoreError { detail: format!("a record of {}: {error}", self.table) })?;
         sealer.seal_bytes(place, &plain).map(Some)
     }

@@ -16,8 +16,8 @@ const STORE_ENDS: [&str; 3] = ["", "-wal", "-shm"];
 /// An old database that was moved aside.
 #[derive(Debug)]
 pub(super) struct Aside {
-    path: PathBuf,
-    aside: PathBuf,
+    from: PathBuf,
+    to: PathBuf,
     permissions: Permissions,
     /// The key file, unless it was there before.
     new_key_file: Option<PathBuf>,
@@ -46,12 +46,12 @@ impl Aside {
             KeySource::File(file) if !file.exists() => Some(file.clone()),
             KeySource::File(_) | KeySource::Given(_) => None,
         };
-        let taken = Self { path: path.to_owned(), aside, permissions, new_key_file };
-        let made_private = File::open(&taken.aside).and_then(|file| make_private(&file));
+        let taken = Self { from: path.to_owned(), to: aside, permissions, new_key_file };
+        let made_private = File::open(&taken.to).and_then(|file| make_private(&file));
         match made_private {
             Ok(()) => Ok(taken),
             Err(error) => {
-                let refused = PersistenceError::refused("make private", &taken.aside)(error);
+                let refused = PersistenceError::refused("make private", &taken.to)(error);
                 Err(taken.put_back(refused.into()))
             }
         }
@@ -59,28 +59,28 @@ impl Aside {
 
     /// Leaves it there, and tells where.
     pub(super) fn keep(self) -> PathBuf {
-        self.aside
+        self.to
     }
 
     /// Puts it back, with what was begun in its place removed, and gives the reason for it.
     pub(super) fn put_back(self, cause: TakeoverError) -> TakeoverError {
         let back = || -> io::Result<()> {
-            let begun = STORE_ENDS.map(|end| with_end(&self.path, end));
+            let begun = STORE_ENDS.map(|end| with_end(&self.from, end));
             for file in begun.iter().chain(&self.new_key_file) {
                 match fs::remove_file(file) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     removed => removed?,
                 }
             }
-            fs::set_permissions(&self.aside, self.permissions.clone())?;
-            fs::rename(&self.aside, &self.path)
+            fs::set_permissions(&self.to, self.permissions.clone())?;
+            fs::rename(&self.to, &self.from)
         };
         match back() {
             Ok(()) => cause,
             Err(error) => TakeoverError::NotPutBack {
                 cause: Box::new(cause),
-                path: self.path,
-                aside: self.aside,
+                path: self.from,
+                aside: self.to,
                 detail: error.to_string(),
             },
         }

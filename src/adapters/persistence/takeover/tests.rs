@@ -88,8 +88,8 @@ impl Case {
     /// A case with a client of that identifier and a session `s1`.
     fn usual(key: Option<&str>) -> Self {
         let case = Self::new(key);
-        case.add_client(client(APP, &json!({})));
-        case.add_session(session("s1", &json!({})));
+        case.add_client(&client(APP, &json!({})));
+        case.add_session(&session("s1", &json!({})));
         case
     }
 
@@ -98,7 +98,7 @@ impl Case {
         Some(self.key.as_ref().map_or_else(|| text.to_owned(), |key| fernet::encrypt(key, text)))
     }
 
-    fn add_session(&self, session: Value) {
+    fn add_session(&self, session: &Value) {
         let hash = |name: &str| session[name].as_str().map(|token| Secret::new(token).hash().to_hex());
         let sql = "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let row = (
@@ -119,7 +119,7 @@ impl Case {
         assert_eq!(Connection::open(&self.path).unwrap().execute(sql, row).unwrap(), 1);
     }
 
-    fn add_client(&self, client: Value) {
+    fn add_client(&self, client: &Value) {
         let sql = "INSERT INTO oauth_clients VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let row = (
             client["client_id"].as_str(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use mxcp_actors::model::client::{AuthMethod, ClientOrigin, GrantType};
+use mxcp_actors::model::redirect_uri::RedirectUri;
 
 fn reasons(left_out: &[LeftOut]) -> Vec<(&str, &str)> {
     left_out.iter().map(|left| (left.client_name.as_str(), left.reason.as_str())).collect()
@@ -18,7 +19,7 @@ async fn a_client_keeps_its_identifier_and_secret_and_is_registered_as_today() {
             let case = Case::new(key);
             let changes = json!({"client_secret": "s3cret", "token_endpoint_auth_method": "client_secret_post",
                 "scope": "reports elsewhere", "client_name": "Back\u{202e}office"});
-            case.add_client(client(APP, &changes));
+            case.add_client(&client(APP, &changes));
             let store = settings(kind, &case.folder);
             assert_eq!(case.take_over(&store).unwrap().clients, 1);
             let clients = open(&store).clients;
@@ -37,12 +38,12 @@ async fn a_client_keeps_its_identifier_and_secret_and_is_registered_as_today() {
 async fn redirect_uris_that_are_not_allowed_are_left_out_by_the_clients_name() {
     let case = Case::new(None);
     let some = json!({"redirect_uris": ["http://evil.example/cb", "http://localhost:3000/cb", "javascript:alert(1)"]});
-    case.add_client(client(&id(1), &some));
+    case.add_client(&client(&id(1), &some));
     let none = json!({"redirect_uris": ["http://evil.example/cb"], "client_name": "Evil", "created_at": now()});
-    case.add_client(client(&id(2), &none));
+    case.add_client(&client(&id(2), &none));
     let (moved, stores) = case.moved();
     let kept = stores.clients.find_client(ClientId::new(id(1))).await.unwrap().unwrap();
-    assert_eq!(kept.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>(), ["http://localhost:3000/cb"]);
+    assert_eq!(kept.redirect_uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>(), ["http://localhost:3000/cb"]);
     let refused = reasons(&moved.redirect_uris_left_out);
     assert_eq!(refused.len(), 2);
     assert!(refused[0].0 == "Reading Room" && refused[0].1.contains("http://evil.example/cb must use https"));
@@ -68,7 +69,7 @@ async fn clients_of_the_configuration_and_those_that_cannot_work_are_left_out() 
     let configured = mxcp_actors::testkit::samples::client(&id(1));
     case.home.configured_clients = vec![configured];
     for (id, changes, _) in &cases {
-        case.add_client(client(id, changes));
+        case.add_client(&client(id, changes));
     }
     let (moved, _) = case.moved();
     assert_eq!((moved.clients, moved.clients_left_out.len()), (0, cases.len()));

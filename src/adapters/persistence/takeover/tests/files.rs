@@ -62,7 +62,7 @@ async fn what_fails_in_the_transaction_leaves_nothing_behind() {
     // The same token twice, once in capitals: there they were two, and here they are one.
     let sql = "UPDATE sessions SET access_token_hash = upper(access_token_hash)";
     Connection::open(&store.path).unwrap().execute(sql, ()).unwrap();
-    case.add_session(session("s2", &json!({"access": "mcp_s1"})));
+    case.add_session(&session("s2", &json!({"access": "mcp_s1"})));
     let before = fs::read(&store.path).unwrap();
     let error = case.take_over(&store).unwrap_err();
     assert!(error.to_string().contains("UNIQUE"), "{error}");
@@ -130,9 +130,9 @@ async fn an_encrypted_database_needs_its_key() {
 async fn what_a_lost_key_had_encrypted_is_left_out() {
     let mut case = Case::usual(Some(KEY));
     case.key = Some(Secret::new("1".repeat(64)));
-    case.add_session(session("s2", &json!({})));
+    case.add_session(&session("s2", &json!({})));
     let changes = json!({"client_secret": "x", "token_endpoint_auth_method": "client_secret_post"});
-    case.add_client(client(OTHER_APP, &changes));
+    case.add_client(&client(OTHER_APP, &changes));
     case.key = Some(Secret::new(KEY));
     let (moved, _) = case.moved();
     assert_eq!((moved.sessions, moved.clients), (1, 1));
