@@ -23,7 +23,7 @@ use rusqlite::{Connection, Params, Row};
 use std::sync::Arc;
 
 pub(super) use adopt::adopt;
-pub(super) use open::{open, open_for_resealing};
+pub(super) use open::{open, open_for_resealing, open_untouched};
 pub(super) use schema::{is_of_the_python_product, is_ours};
 
 /// Clients, grants and sessions in a SQLite file.

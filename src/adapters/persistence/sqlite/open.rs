@@ -12,9 +12,12 @@ use crate::adapters::persistence::seal::{Sealer, UserIndex};
 use crate::adapters::persistence::vault::{self, Marks};
 use crate::adapters::persistence::{PersistenceSettings, Surroundings};
 use rusqlite::{Connection, OpenFlags};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// How long another program, such as a backup, may hold the file before a change fails.
 const BUSY_MAX: Duration = Duration::from_secs(2);
@@ -119,9 +122,29 @@ fn look(path: &Path) -> Result<(Connection, Found), PersistenceError> {
 }
 
 fn is_incumbent(path: &Path) -> bool {
+    open_untouched(path).is_ok_and(|connection| schema::is_of_the_python_product(&connection).unwrap_or(false))
+}
+
+/// Opens a database for reading such that neither it nor its folder is changed.
+pub(in crate::adapters::persistence) fn open_untouched(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags);
-    connection.is_ok_and(|connection| schema::is_of_the_python_product(&connection).unwrap_or(false))
+    if !has_write_ahead_log(path) {
+        return Connection::open_with_flags(path, flags);
+    }
+    // Otherwise SQLite would put the files of its log beside it.
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut address = Url::from_file_path(absolute).map_err(|()| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    address.set_query(Some("immutable=1"));
+    Connection::open_with_flags(address.as_str(), flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
+/// What the header of the file says of how it is written.
+fn has_write_ahead_log(path: &Path) -> bool {
+    const FORMAT_AT: usize = 18;
+    const WAL: u8 = 2;
+    let mut header = [0; FORMAT_AT + 1];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header.last() == Some(&WAL)
 }
 
 /// Brings a file up to this version.

@@ -1,12 +1,12 @@
 //! Reading the old database, and nothing but reading.
 
-use super::super::sqlite::{is_of_the_python_product, is_ours};
+use super::super::sqlite::{is_of_the_python_product, is_ours, open_untouched};
 use super::aside::{aside_of, with_end};
 use super::error::TakeoverError;
 use super::fernet::{FernetKeys, Stored};
 use mxcp_actors::model::ids::ClientId;
 use mxcp_actors::model::secret::Secret;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, Row};
 use std::path::{Path, PathBuf};
 
 /// What lies beside a database while somebody writes to it.
@@ -79,8 +79,7 @@ impl OldDatabase {
             }
         }
         let unreadable = |error: rusqlite::Error| unreadable(path, &error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
+        let connection = open_untouched(path).map_err(unreadable)?;
         if is_of_the_python_product(&connection).map_err(unreadable)? {
             return Ok(Self { connection, path: path.to_owned() });
         }

@@ -101,6 +101,16 @@ async fn an_old_database_elsewhere_is_not_changed() {
 }
 
 #[actix_rt::test]
+async fn an_old_database_with_a_write_ahead_log_is_not_changed_either() {
+    let case = Case::usual(None);
+    let connection = Connection::open(&case.path).unwrap();
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    drop(connection);
+    assert_eq!(case.moved().0.sessions, 1);
+    assert_eq!(names(case.folder.path()), ["below", "old.db"]);
+}
+
+#[actix_rt::test]
 async fn nothing_is_moved_while_either_server_runs() {
     let case = Case::usual(None);
     let running = open(&case.store());
