@@ -1,6 +1,7 @@
 //! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
 //! sees all of them.
 
+use crate::adapters::client_keys::NoPublishedKeys;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
 use crate::adapters::github::{GitHubIdp, GitHubSettings};
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
@@ -8,6 +9,7 @@ use crate::adapters::jsonl_audit::JsonlAuditStore;
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
+use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, ProviderSettings};
 use crate::http::AppState;
@@ -27,7 +29,7 @@ use mxcp_actors::model::resource::Resource;
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::clock::Clock;
-use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::settings::Settings;
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
@@ -264,6 +266,9 @@ fn ports(
         entropy: Arc::new(SystemEntropy),
         audit_store,
         client_store: Arc::new(MemoryClients::default()),
+        assertion_store: Arc::new(MemoryAssertions::default()),
+        signature_verifier: Arc::new(JwtSignatures),
+        client_key_source: Arc::new(NoPublishedKeys),
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: engine,

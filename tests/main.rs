@@ -7,6 +7,7 @@
 )]
 
 mod browser;
+mod client_assertions;
 mod common;
 mod config_errors;
 mod config_examples;

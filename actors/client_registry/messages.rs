@@ -3,6 +3,7 @@
 use crate::audit_log::AuditError;
 use crate::mailbox::Unavailable;
 use crate::model::client::{Client, ClientCredentials, ClientMetadata};
+use crate::model::client_assertion::AssertionFault;
 use crate::model::ids::ClientId;
 use crate::model::secret::Secret;
 use crate::ports::StoreError;
@@ -48,6 +49,10 @@ pub enum AuthenticationError {
     /// Unknown client, wrong secret or wrong method: the caller is not told which.
     #[error("client authentication failed")]
     Failed,
+    /// The client's own signature does not prove it. This is told, because only the holder of
+    /// the key can make use of it.
+    #[error(transparent)]
+    Assertion(#[from] AssertionFault),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,7 +66,7 @@ pub enum AuthenticationError {
 pub struct RegisteredClient {
     /// The client as it was registered, defaults filled in.
     pub client: Client,
-    /// Its secret, unless it is public.
+    /// Its secret, if it has one.
     pub secret: Option<Secret>,
 }
 

@@ -1,9 +1,10 @@
 //! The client registry: which OAuth clients there are, and how they prove it.
 //!
-//! Owns clients: those of the configuration in memory, those that registered in its store.
-//! Rank 1: tells `audit_log`. Timers: `TickExpiry` drops registrations that nobody ever logged
+//! Owns clients: those of the configuration in memory, those that registered in its store; and
+//! which of their assertions were used. Rank 1: asks whoever publishes a client's keys, tells `audit_log`. Timers: `TickExpiry` drops registrations that nobody ever logged
 //! in through. If it dies, nobody can log in or refresh and the process ends.
 
+mod assertions;
 mod flow;
 mod handle;
 mod messages;
@@ -17,7 +18,8 @@ pub use messages::{AuthenticationError, RegisteredClient, RegistrationError, Reg
 use crate::mailbox::{EndGuard, answered_by};
 use crate::model::client::Client;
 use actix::{Actor, AsyncContext, Context};
-pub(crate) use flow::Registrar;
+pub(crate) use assertions::AssertionChecker;
+pub(crate) use flow::{Registrar, RegistryPorts};
 use messages::{AuthenticateClient, MarkClientUsed, RegisterClient, ResolveClient, TickExpiry};
 use std::sync::Arc;
 use std::time::Duration;

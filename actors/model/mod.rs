@@ -6,6 +6,8 @@
 
 pub mod audit_event;
 pub mod client;
+pub mod client_assertion;
+pub mod client_keys;
 pub mod grant;
 pub mod ids;
 pub mod oauth_error;
@@ -18,6 +20,7 @@ pub mod schema;
 pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod signing_key;
 pub mod sql_value;
 pub mod timestamp;
 pub mod token;

@@ -20,11 +20,13 @@ use mxcp_actors::model::sql_value::{Column, SqlRows, SqlValue};
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::PortFuture;
-use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::{SqlEngine, SqlError, SqlQuery};
 use mxcp_actors::sessions::NewSession;
 use mxcp_actors::settings::{Lifetimes, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
+use mxcp_actors::testkit::fake_key_source::FakeKeySource;
+use mxcp_actors::testkit::fake_signatures::FakeSignatures;
 use mxcp_actors::testkit::memory_audit::MemoryAudit;
 use mxcp_actors::testkit::seeded_entropy::SeededEntropy;
 use mxcp_actors::testkit::tokio_clock::TokioClock;
@@ -233,6 +235,9 @@ fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
         entropy: Arc::new(SeededEntropy::new(7)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
+        assertion_store: Arc::new(MemoryAssertions::default()),
+        signature_verifier: Arc::new(FakeSignatures),
+        client_key_source: Arc::new(FakeKeySource::default()),
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::clone(engine) as _,

@@ -81,7 +81,10 @@ async fn a_call_runs_for_its_caller_and_is_recorded() {
     assert_eq!((query.deadline, query.row_limit), (30 * SECOND, 100));
     let record = last(&rig);
     assert_eq!((record.operation_name.as_str(), record.operation_status), ("plain", OperationStatus::Success));
-    assert_eq!((record.input_data.as_ref(), record.output_data.as_deref()), (Some(&json!({})), Some(&json!([{"n": 1}]))));
+    assert_eq!(
+        (record.input_data.as_ref(), record.output_data.as_deref()),
+        (Some(&json!({})), Some(&json!([{"n": 1}])))
+    );
     assert_eq!((record.caller_type.as_str(), record.trace_id.as_deref()), ("http", Some("trace")));
     assert_eq!((record.user_id.as_deref(), record.client_id.clone()), (Some("fake:ada"), Some(ClientId::new("app"))));
     assert_eq!((record.session_id.clone(), record.duration_ms / 100), (Some(SessionId::new("s")), 20));
