@@ -17,6 +17,7 @@ use crate::ports::StoreError;
 use crate::ports::assertion_store::AssertionStore;
 use crate::ports::audit_store::AuditStore;
 use crate::ports::client_key_source::ClientKeySource;
+use crate::ports::client_metadata::ClientMetadataSource;
 use crate::ports::client_store::ClientStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -50,6 +51,8 @@ pub struct Ports {
     pub signature_verifier: Arc<dyn SignatureVerifier>,
     /// Fetches the keys that clients publish.
     pub client_key_source: Arc<dyn ClientKeySource>,
+    /// Fetches metadata documents of clients; `None` when clients must be registered.
+    pub client_metadata_source: Option<Arc<dyn ClientMetadataSource>>,
     /// Keeps logins and codes.
     pub grant_store: Arc<dyn GrantStore>,
     /// Keeps sessions.
@@ -221,6 +224,7 @@ fn registry_ports(ports: &Ports, audit_log: AuditLogHandle, settings: &Settings)
     );
     RegistryPorts {
         store: Arc::clone(&ports.client_store),
+        metadata_source: ports.client_metadata_source.clone(),
         assertions,
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),

@@ -2,6 +2,7 @@
 //! sees all of them.
 
 use crate::adapters::client_keys::NoPublishedKeys;
+use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
 use crate::adapters::github::{GitHubIdp, GitHubSettings};
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
@@ -9,6 +10,7 @@ use crate::adapters::jsonl_audit::JsonlAuditStore;
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
+use crate::adapters::outgoing_guard::OutgoingGuard;
 use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, ProviderSettings};
@@ -28,10 +30,11 @@ use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::audit_store::AuditStore;
+use mxcp_actors::ports::client_metadata::ClientMetadataSource;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::SqlEngine;
-use mxcp_actors::settings::Settings;
+use mxcp_actors::settings::{ClientDocumentSettings, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use mxcp_actors::tool_calls::ToolCatalog;
 use std::fmt;
@@ -87,7 +90,7 @@ impl Daemon {
         let settings = settings(configuration, &base_url)?;
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        let ports = ports(configuration, &base_url, Arc::clone(&engine), audit_store(configuration)?)?;
+        let ports = ports(configuration, &settings, Arc::clone(&engine), audit_store(configuration)?)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -148,8 +151,10 @@ impl Workshop {
         let base_url = configuration.http.base_url(None);
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        let ports = ports(configuration, &base_url, Arc::clone(&engine), Arc::new(NullAudit))?;
-        let supervisor = Supervisor::start(ports, settings(configuration, &base_url)?, definitions).await?;
+        // Nobody signs in here, so no client will be asked about.
+        let settings = Settings { client_documents: None, ..settings(configuration, &base_url)? };
+        let ports = ports(configuration, &settings, Arc::clone(&engine), Arc::new(NullAudit))?;
+        let supervisor = Supervisor::start(ports, settings, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
 
@@ -193,8 +198,22 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
         registered_clients_max: REGISTERED_CLIENTS_MAX,
+        client_documents: client_documents(configuration, base_url),
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
+    })
+}
+
+/// Which clients may come with a metadata document.
+///
+/// Only a server that both listens on this machine and is called by its name is for this machine
+/// alone: one that listens on every address, or stands behind a proxy, serves others too.
+fn client_documents(configuration: &Configuration, base_url: &str) -> Option<ClientDocumentSettings> {
+    let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled())?;
+    Some(ClientDocumentSettings {
+        allowed_hosts: documents.allowed_hosts,
+        denied_hosts: documents.denied_hosts,
+        allows_loopback: configuration.http.is_on_loopback() && !Settings::loopback_aliases(base_url).is_empty(),
     })
 }
 
@@ -257,11 +276,12 @@ fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<dyn AuditSto
 
 fn ports(
     configuration: &Configuration,
-    base_url: &str,
+    settings: &Settings,
     engine: Arc<DuckDbEngine>,
     audit_store: Arc<dyn AuditStore>,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let documents = settings.client_documents.as_ref();
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
         audit_store,
@@ -269,12 +289,22 @@ fn ports(
         assertion_store: Arc::new(MemoryAssertions::default()),
         signature_verifier: Arc::new(JwtSignatures),
         client_key_source: Arc::new(NoPublishedKeys),
+        client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: engine,
-        login_method: login_method(&configuration.auth.provider, base_url, &clock)?,
+        login_method: login_method(&configuration.auth.provider, &settings.issuer, &clock)?,
         clock,
     })
+}
+
+fn client_metadata(
+    documents: &ClientDocumentSettings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn ClientMetadataSource>> {
+    let source = HttpClientMetadata::new(OutgoingGuard::new(documents.allows_loopback), Arc::clone(clock));
+    let source = source.context("cannot fetch metadata documents of clients (auth.client_metadata_documents)")?;
+    Ok(Arc::new(source))
 }
 
 fn login_method(provider: &ProviderSettings, base_url: &str, clock: &Arc<dyn Clock>) -> anyhow::Result<LoginMethod> {

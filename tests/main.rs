@@ -8,6 +8,8 @@
 
 mod browser;
 mod client_assertions;
+mod client_documents;
+mod client_metadata;
 mod common;
 mod config_errors;
 mod config_examples;

@@ -1,15 +1,17 @@
 //! What the registry does with its store, step by step.
 
 use super::assertions::AssertionChecker;
-use super::messages::{AuthenticationError, RegisteredClient, RegistrationError, RegistryError};
+use super::documents::{DocumentParts, Documents};
+use super::messages::{AuthenticationError, ClientUse, RegisteredClient, RegistrationError, RegistryError};
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientProof};
 use crate::model::client_assertion::AssertionFault;
+use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
-use crate::ports::StoreError;
+use crate::ports::client_metadata::ClientMetadataSource;
 use crate::ports::client_store::ClientStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -29,6 +31,8 @@ const SWEEP_STEP: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct RegistryPorts {
     pub(crate) store: Arc<dyn ClientStore>,
+    /// `None` when clients must be registered.
+    pub(crate) metadata_source: Option<Arc<dyn ClientMetadataSource>>,
     pub(crate) assertions: AssertionChecker,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -43,6 +47,8 @@ pub(crate) struct Registrar {
     entropy: Arc<dyn Entropy>,
     audit_log: AuditLogHandle,
     assertions: AssertionChecker,
+    /// `None` when clients must be registered.
+    documents: Option<Documents>,
     configured: HashMap<ClientId, Client>,
     catalogue: ScopeSet,
     default_scope: ScopeSet,
@@ -54,18 +60,26 @@ pub(crate) struct Registrar {
 
 impl Registrar {
     pub(crate) fn new(ports: RegistryPorts, settings: &Settings) -> Self {
-        let RegistryPorts { store, assertions, clock, entropy, audit_log } = ports;
+        let RegistryPorts { store, metadata_source, assertions, clock, entropy, audit_log } = ports;
         let clients = settings.configured_clients.iter();
         let default_scope: ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
+        let default_scope = default_scope.union(&settings.required_scopes);
+        let catalogue = settings.scope_catalogue();
+        let documents = metadata_source.zip(settings.client_documents.clone()).map(|(source, settings)| {
+            let (clock, audit_log) = (Arc::clone(&clock), audit_log.clone());
+            let scopes = (catalogue.clone(), default_scope.clone());
+            Documents::new(DocumentParts { source, clock, audit_log, settings, scopes })
+        });
         Self {
+            documents,
             store,
             clock,
             entropy,
             audit_log,
             assertions,
             configured: clients.map(|client| (client.id.clone(), client.clone())).collect(),
-            catalogue: settings.scope_catalogue(),
-            default_scope: default_scope.union(&settings.required_scopes),
+            catalogue,
+            default_scope,
             is_open: settings.is_registration_open,
             clients_max: settings.registered_clients_max,
             turn: Mutex::new(()),
@@ -111,18 +125,17 @@ impl Registrar {
         Ok(())
     }
 
-    pub(super) async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        match self.configured.get(id) {
-            Some(client) => Ok(Some(client.clone())),
-            None => self.store.find_client(id.clone()).await,
-        }
+    /// The documents, when `id` is the URL of one.
+    fn documents_of(&self, id: &ClientId) -> Option<&Documents> {
+        self.documents.as_ref().filter(|_| ClientIdUrl::is_meant_by(id))
     }
 
     pub(super) async fn authenticate_client(
         &self,
         credentials: ClientCredentials,
     ) -> Result<Client, AuthenticationError> {
-        let client = self.find_client(&credentials.client_id).await?.ok_or(AuthenticationError::Failed)?;
+        let client = self.resolve_client(credentials.client_id.clone(), ClientUse::Grant).await?;
+        let client = client.ok_or(AuthenticationError::Failed)?;
         match &credentials.proof {
             ClientProof::Assertion(assertion) => self.assertions.check(&client, assertion).await?,
             proof if proves(&client, proof) => {}
@@ -132,12 +145,22 @@ impl Registrar {
         Ok(client)
     }
 
-    pub(super) async fn resolve_client(&self, id: ClientId) -> Result<Option<Client>, RegistryError> {
-        Ok(self.find_client(&id).await?)
+    pub(super) async fn resolve_client(
+        &self,
+        id: ClientId,
+        client_use: ClientUse,
+    ) -> Result<Option<Client>, RegistryError> {
+        if let Some(client) = self.configured.get(&id) {
+            return Ok(Some(client.clone()));
+        }
+        match self.documents_of(&id) {
+            Some(documents) => Ok(Some(documents.find(&id, client_use).await?)),
+            None => Ok(self.store.find_client(id).await?),
+        }
     }
 
     pub(super) async fn mark_client_used(&self, id: ClientId) -> Result<(), RegistryError> {
-        if self.configured.contains_key(&id) {
+        if self.configured.contains_key(&id) || self.documents_of(&id).is_some() {
             return Ok(());
         }
         Ok(self.store.mark_client_used(id).await?)

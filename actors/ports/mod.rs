@@ -8,6 +8,7 @@
 pub mod assertion_store;
 pub mod audit_store;
 pub mod client_key_source;
+pub mod client_metadata;
 pub mod client_store;
 pub mod clock;
 pub mod entropy;

@@ -91,6 +91,7 @@ fn ports(audit: &Arc<FragileAudit>) -> Ports {
         assertion_store: Arc::new(MemoryAssertions::default()),
         signature_verifier: Arc::new(FakeSignatures),
         client_key_source: Arc::new(FakeKeySource::default()),
+        client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::new(FakeSql::default()),

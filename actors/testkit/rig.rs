@@ -1,5 +1,6 @@
 //! All actors on the thread of the test, under paused time, in front of fakes.
 
+use super::fake_client_metadata::FakeClientMetadata;
 use super::fake_idp::FakeIdp;
 use super::fake_key_source::FakeKeySource;
 use super::fake_passwords::FakePasswords;
@@ -21,7 +22,7 @@ use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::clock::Clock;
 use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use crate::sessions::{SessionPorts, SessionsHandle};
-use crate::settings::{Lifetimes, Settings};
+use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
 use actix::Arbiter;
@@ -45,6 +46,7 @@ pub(crate) struct Rig {
     pub(crate) client_store: Arc<Unsteady<MemoryClients>>,
     pub(crate) assertion_store: Arc<Unsteady<MemoryAssertions>>,
     pub(crate) key_source: Arc<FakeKeySource>,
+    pub(crate) client_metadata: Arc<FakeClientMetadata>,
     pub(crate) grant_store: Arc<Unsteady<MemoryGrants>>,
     pub(crate) session_store: Arc<Unsteady<MemorySessions>>,
     pub(crate) idp: Arc<FakeIdp>,
@@ -72,6 +74,7 @@ pub(crate) fn settings() -> Settings {
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 5,
+        client_documents: Some(ClientDocumentSettings::default()),
         query_deadline: Duration::from_secs(30),
         query_rows_max: 100,
     }
@@ -98,10 +101,12 @@ impl Rig {
         };
         let audit_log = AuditLogHandle::start(&here, audit_ports, 0, guard("audit_log"));
         let client_store = Arc::new(Unsteady::<MemoryClients>::default());
+        let client_metadata = Arc::new(FakeClientMetadata::default());
         let assertion_store = Arc::new(Unsteady::<MemoryAssertions>::default());
         let key_source = Arc::new(FakeKeySource::default());
         let registry_ports = RegistryPorts {
             store: Arc::clone(&client_store) as _,
+            metadata_source: Some(Arc::clone(&client_metadata) as _),
             assertions: AssertionChecker::new(
                 Arc::clone(&assertion_store) as _,
                 Arc::new(FakeSignatures),
@@ -165,6 +170,7 @@ impl Rig {
             client_store,
             assertion_store,
             key_source,
+            client_metadata,
             grant_store,
             session_store,
             idp,

@@ -4,6 +4,7 @@
 //! gives. Must not decide who may do what, and must not know HTTP handlers.
 
 pub mod client_keys;
+pub mod client_metadata;
 pub mod duckdb;
 pub mod github;
 pub mod http_client;
@@ -11,6 +12,7 @@ pub mod jsonl_audit;
 pub mod local_users;
 pub mod null_audit;
 pub mod oidc;
+pub mod outgoing_guard;
 pub mod signatures;
 pub mod system;
 mod upstream_api;

@@ -1,5 +1,6 @@
 //! The HTTP server's settings, and the URL that follows from them.
 
+use super::reader::is_loopback;
 use std::net::IpAddr;
 
 /// How clients reach the server: over TLS, which a proxy ends, or not.
@@ -74,6 +75,14 @@ impl HttpSettings {
         } else {
             format!("{}://{host}:{port}", self.scheme.as_str())
         }
+    }
+}
+
+impl HttpSettings {
+    /// Whether the server listens on this machine only.
+    #[must_use]
+    pub fn is_on_loopback(&self) -> bool {
+        is_loopback(&self.host)
     }
 }
 

@@ -224,6 +224,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 10,
+        client_documents: None,
         query_deadline: Duration::from_secs(60),
         query_rows_max: 100,
     }
@@ -238,6 +239,7 @@ fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
         assertion_store: Arc::new(MemoryAssertions::default()),
         signature_verifier: Arc::new(FakeSignatures),
         client_key_source: Arc::new(FakeKeySource::default()),
+        client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::clone(engine) as _,
