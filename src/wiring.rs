@@ -1,7 +1,7 @@
 //! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
 //! sees all of them.
 
-use crate::adapters::client_keys::NoPublishedKeys;
+use crate::adapters::client_keys::HttpClientKeys;
 use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
 use crate::adapters::github::{GitHubIdp, GitHubSettings};
@@ -205,15 +205,12 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
 }
 
 /// Which clients may come with a metadata document.
-///
-/// Only a server that both listens on this machine and is called by its name is for this machine
-/// alone: one that listens on every address, or stands behind a proxy, serves others too.
 fn client_documents(configuration: &Configuration, base_url: &str) -> Option<ClientDocumentSettings> {
     let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled())?;
     Some(ClientDocumentSettings {
         allowed_hosts: documents.allowed_hosts,
         denied_hosts: documents.denied_hosts,
-        allows_loopback: configuration.http.is_on_loopback() && !Settings::loopback_aliases(base_url).is_empty(),
+        allows_loopback: serves_this_machine_alone(configuration, base_url),
     })
 }
 
@@ -282,13 +279,14 @@ fn ports(
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let documents = settings.client_documents.as_ref();
+    let is_alone = serves_this_machine_alone(configuration, &settings.issuer);
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
         audit_store,
         client_store: Arc::new(MemoryClients::default()),
         assertion_store: Arc::new(MemoryAssertions::default()),
         signature_verifier: Arc::new(JwtSignatures),
-        client_key_source: Arc::new(NoPublishedKeys),
+        client_key_source: Arc::new(HttpClientKeys::new(OutgoingGuard::new(is_alone))),
         client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
@@ -305,6 +303,12 @@ fn client_metadata(
     let source = HttpClientMetadata::new(OutgoingGuard::new(documents.allows_loopback), Arc::clone(clock));
     let source = source.context("cannot fetch metadata documents of clients (auth.client_metadata_documents)")?;
     Ok(Arc::new(source))
+}
+
+/// Whether the server serves nobody beyond this machine: it both listens there and is called by its
+/// name. One that listens on every address, or stands behind a proxy, serves others too.
+fn serves_this_machine_alone(configuration: &Configuration, base_url: &str) -> bool {
+    configuration.http.is_on_loopback() && !Settings::loopback_aliases(base_url).is_empty()
 }
 
 fn login_method(provider: &ProviderSettings, base_url: &str, clock: &Arc<dyn Clock>) -> anyhow::Result<LoginMethod> {

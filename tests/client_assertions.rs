@@ -31,7 +31,7 @@ fn seconds_from_now(offset: i64) -> i64 {
 }
 
 /// The claims of an assertion that will do, never the same twice.
-fn claims(app: &TestApp, id: &str) -> Value {
+pub(crate) fn claims(app: &TestApp, id: &str) -> Value {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let jti = format!("assertion-{}", NUMBER.fetch_add(1, Ordering::SeqCst));
     let (iat, exp) = (seconds_from_now(0), seconds_from_now(60));
@@ -51,7 +51,7 @@ fn good(app: &TestApp, id: &str) -> String {
 }
 
 /// What comes of revoking a token that does not exist: 200 when the client is who it says.
-async fn attempt(app: &TestApp, assertion: &str) -> (u16, String) {
+pub(crate) async fn attempt(app: &TestApp, assertion: &str) -> (u16, String) {
     answer(app.post_form("/revoke", &with_assertion(&[("token", "unknown")], assertion)).await).await
 }
 

@@ -7,7 +7,7 @@ use crate::model::client_assertion::{AssertionFault, ClientAssertion};
 use crate::model::client_keys::ClientKeys;
 use crate::model::signing_key::{KeySet, SigningAlgorithm};
 use crate::ports::assertion_store::{AssertionStore, AssertionUse};
-use crate::ports::client_key_source::ClientKeySource;
+use crate::ports::client_key_source::{ClientKeySource, KeySourceError};
 use crate::ports::clock::Clock;
 use crate::ports::signature_verifier::SignatureVerifier;
 use crate::settings::Settings;
@@ -62,8 +62,7 @@ impl AssertionChecker {
         match keys {
             ClientKeys::Set(keys) => try_with(keys),
             ClientKeys::Published(uri) => {
-                let unavailable = |error: crate::ports::client_key_source::KeySourceError| error.detail;
-                let keys = self.key_source.keys(uri).await.map_err(unavailable).map_err(AssertionFault::NoKeys)?;
+                let keys = self.key_source.keys(uri).await.map_err(no_keys)?;
                 let Err(fault) = try_with(&keys) else { return Ok(()) };
                 // A signature that no known key made may be that of a new key.
                 let newer = self.key_source.newer_keys(uri, keys).await;
@@ -102,6 +101,10 @@ impl AssertionChecker {
             }
         }
     }
+}
+
+fn no_keys(error: KeySourceError) -> AssertionFault {
+    AssertionFault::NoKeys { detail: error.detail, is_passing: error.is_passing }
 }
 
 /// The names under which a client may mean this server, the issuer first.

@@ -50,8 +50,13 @@ pub enum AssertionFault {
     #[error("this client is registered with private_key_jwt and must send client_assertion")]
     Missing,
     /// The client's keys could not be fetched.
-    #[error("the keys at jwks_uri of this client cannot be used: {0}")]
-    NoKeys(String),
+    #[error("the keys at jwks_uri of this client cannot be used: {detail}")]
+    NoKeys {
+        /// Why.
+        detail: String,
+        /// Whether it may go better in a moment.
+        is_passing: bool,
+    },
     /// None of the client's keys may have made the signature.
     #[error("the client has no key that fits kid and alg of client_assertion; does its jwks hold the public key?")]
     UnknownKey,
@@ -82,6 +87,15 @@ pub enum AssertionFault {
     /// The client has used so many that are not over that no more can be remembered.
     #[error("too many assertions of this client are not over yet; let them expire sooner")]
     TooMany,
+}
+
+impl AssertionFault {
+    /// Whether it may go better in a moment, so that the client must not conclude that it is
+    /// unknown: clients that are told so throw away what they have.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::TooMany | Self::NoKeys { is_passing: true, .. })
+    }
 }
 
 /// An assertion as it was read, of which nothing is known to be true.

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct KeySourceError {
     /// What happened, for the developer of the client.
     pub detail: String,
+    /// Whether it may go better in a moment, so that nobody should conclude anything.
+    pub is_passing: bool,
 }
 
 /// Fetches published keys and keeps them for a while.

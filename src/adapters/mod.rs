@@ -3,6 +3,7 @@
 //! Owns the database, the files, every connection to an identity provider, and what the machine
 //! gives. Must not decide who may do what, and must not know HTTP handlers.
 
+mod cached_document;
 pub mod client_keys;
 pub mod client_metadata;
 pub mod duckdb;

@@ -182,7 +182,7 @@ async fn published_keys_are_fetched_again_for_a_signature_that_none_of_them_made
     let (old, new) = (key_set("old", 1), key_set("new", 2));
     let client = signing(&rig, ClientKeys::Published(URI.to_owned())).await;
     let fault = prove(&rig, &client, &old, None, &claims(&rig, &client.id, "1")).await;
-    assert_eq!(fault, Some(AssertionFault::NoKeys("nobody answers".to_owned())));
+    assert_eq!(fault, Some(AssertionFault::NoKeys { detail: "nobody answers".to_owned(), is_passing: true }));
     rig.key_source.publish(URI, old.clone());
     for jti in ["1", "2"] {
         assert_eq!(prove(&rig, &client, &old, Some("old"), &claims(&rig, &client.id, jti)).await, None);
