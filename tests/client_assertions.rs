@@ -39,7 +39,7 @@ pub(crate) fn claims(app: &TestApp, id: &str) -> Value {
 }
 
 /// `form` with an assertion.
-fn with_assertion(form: &[(&str, &str)], assertion: &str) -> Pairs {
+pub(crate) fn with_assertion(form: &[(&str, &str)], assertion: &str) -> Pairs {
     let mut form = pairs(form);
     form.extend(pairs(&[("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)]));
     form

@@ -1,7 +1,7 @@
 //! Clients that publish their keys (`jwks_uri`): when they are fetched, and from where they are not.
 
-use crate::client_assertions::{attempt, claims};
-use crate::common::{OAuthClient, REDIRECT_URI, Setup, TestApp};
+use crate::client_assertions::{attempt, claims, with_assertion};
+use crate::common::{OAuthClient, REDIRECT_URI, Setup, TestApp, Tokens, oauth_error};
 use crate::upstream_keys::{OTHER_RSA, P256, RSA, TestKey, signed};
 use crate::upstream_support::dead_address;
 use mxcp::adapters::client_keys::HttpClientKeys;
@@ -100,6 +100,37 @@ async fn a_server_for_others_fetches_nothing_from_its_own_machine() {
         assert!(text.contains("not on the public internet"), "{name}: {text}");
     }
     assert_eq!(fetches(&host).await, 0);
+}
+
+#[tokio::test]
+async fn a_client_with_a_metadata_document_signs_with_the_keys_that_it_names() {
+    let (app, host) = (TestApp::start().await, MockServer::start().await);
+    let set = json!({"keys": [RSA.jwk("k")]});
+    Mock::given(path("/keys.json")).respond_with(ResponseTemplate::new(200).set_body_json(&set)).mount(&host).await;
+    for (at, field, keys) in
+        [("/inline.json", "jwks", set), ("/published.json", "jwks_uri", json!(format!("{}/keys.json", host.uri())))]
+    {
+        let id = format!("{}{at}", host.uri());
+        let mut document = json!({
+            "client_id": id, "client_name": "Night Desk", "redirect_uris": [REDIRECT_URI],
+            "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "private_key_jwt",
+        });
+        document[field] = keys;
+        Mock::given(path(at)).respond_with(ResponseTemplate::new(200).set_body_json(document)).mount(&host).await;
+        let client = OAuthClient { id: id.clone(), secret: None, redirect_uri: REDIRECT_URI.to_owned() };
+        let form = client.redemption(&client.code(&app, "ada").await);
+        let sign = |key: &TestKey| {
+            let mut form = form.clone();
+            form.extend(with_assertion(&[], &assertion(&app, &client, key, "k")));
+            form
+        };
+        for refused in [form.clone(), sign(&OTHER_RSA)] {
+            let refused = app.post_form("/token", &refused).await;
+            assert_eq!(oauth_error(refused).await, (401, "invalid_client".to_owned()), "{at}");
+        }
+        let tokens = Tokens::of(app.post_form("/token", &sign(&RSA)).await).await;
+        assert_eq!(app.status_with(&tokens.access).await, 200, "{at}");
+    }
 }
 
 fn source() -> HttpClientKeys {
