@@ -2,7 +2,8 @@
 //! find the way to sign a person in, and the SQL of a tool knows who that is.
 
 use crate::daemon_process::{Daemon, repository, run};
-use serde_json::Value;
+use crate::upstream_support::{TEST_AUTHORITY, tls_server};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -12,6 +13,17 @@ const TOOLS: [&str; 5] = ["customer_profile", "my_documents", "orders_by_day", "
 
 /// What the client of `sdk` reports of a call that it makes after `person` has signed in.
 fn call_with(daemon: &Daemon, sdk: &str, person: (&str, &str), tool: &str, arguments: &str) -> Value {
+    call_as(None, daemon, sdk, person, (tool, arguments))
+}
+
+/// The same for a client that is described by a document, if there is one, and else registers.
+fn call_as(
+    document: Option<&str>,
+    daemon: &Daemon,
+    sdk: &str,
+    person: (&str, &str),
+    (tool, arguments): (&str, &str),
+) -> Value {
     let folder = sdks().join(sdk);
     let mut client = if sdk.starts_with("python") {
         let mut python = Command::new(folder.join("bin/python"));
@@ -22,7 +34,7 @@ fn call_with(daemon: &Daemon, sdk: &str, person: (&str, &str), tool: &str, argum
         node.arg(repository().join("tests/clients/ts_login.mjs")).arg(folder);
         node
     };
-    let output = run(client.arg(daemon.mcp_url()).args([person.0, person.1, tool, arguments]));
+    let output = run(client.arg(daemon.mcp_url()).args([person.0, person.1, tool, arguments]).args(document));
     serde_json::from_str(&output).unwrap()
 }
 
@@ -66,6 +78,36 @@ fn the_typescript_sdk_1_signs_people_in() {
 #[test]
 fn the_typescript_sdk_2_signs_people_in() {
     assert_everybody_gets_their_own_documents("typescript2", "2026-07-28");
+}
+
+/// The document of a client that no SDK knows more of than where it is.
+fn document(url: &str) -> Value {
+    json!({
+        "client_id": url, "client_name": "Published Client", "redirect_uris": ["http://127.0.0.1/callback"],
+        "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "none",
+    })
+}
+
+#[tokio::test]
+async fn every_sdk_signs_people_in_with_a_metadata_document_and_registers_nothing() {
+    let url = |port: u16| format!("https://localhost:{port}/client.json");
+    let server = tls_server(|address| document(&url(address.port())).to_string()).await;
+    let url = url(server.port());
+    let calls = tokio::task::spawn_blocking(move || {
+        let daemon = Daemon::start_with(&[("SSL_CERT_FILE", TEST_AUTHORITY)]);
+        for sdk in ["python1", "python2", "typescript1", "typescript2"] {
+            let report = call_as(Some(&url), &daemon, sdk, ADA, ("my_documents", r#"{"since": "2024-01-01"}"#));
+            let documents = report["result"]["structuredContent"]["result"].as_array().unwrap();
+            assert_eq!(documents.len(), 12, "{sdk}: {report}");
+        }
+        let log: Value = serde_json::from_str(&daemon.log_after_kill(&["--json", "--since", "1h"])).unwrap();
+        let records = log["result"]["records"].as_array().unwrap().clone();
+        let find = |name: &str| records.iter().filter(|record| record["operation_name"] == name).collect::<Vec<_>>();
+        assert_eq!(find("auth.client_registered"), [] as [&Value; 0]);
+        assert_eq!(find("auth.client_document_read").len(), 1);
+        assert_eq!(find("auth.login_succeeded").len(), 4);
+    });
+    calls.await.unwrap();
 }
 
 #[test]

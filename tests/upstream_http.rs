@@ -3,6 +3,7 @@ use crate::upstream_support::{
     Misbehaviour, TEST_AUTHORITY, dead_address, http_client, impatient_client, misbehaving_server, tls_server,
 };
 use mxcp::adapters::http_client::{HttpClient, HttpClientSettings, HttpFault};
+use mxcp::adapters::outgoing_guard::OutgoingGuard;
 use std::process::Command;
 use std::time::Duration;
 use wiremock::matchers::any;
@@ -97,7 +98,7 @@ async fn a_plain_server_fails_the_tls_handshake() {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_refused() {
-    let address = tls_server("hello over TLS").await;
+    let address = tls_server(|_| "hello over TLS".to_owned()).await;
     let fault = fault(&http_client(), format!("https://{address}/")).await;
     assert_eq!(fault, HttpFault::TlsFailed("invalid peer certificate: UnknownIssuer".to_owned()));
 }
@@ -108,7 +109,7 @@ async fn certificates_of_ssl_cert_file_are_trusted() {
         assert_eq!(http_client().send(get(target)).await.unwrap().body(), b"hello over TLS");
         return;
     }
-    let target = format!("https://localhost:{}/", tls_server("hello over TLS").await.port());
+    let target = format!("https://localhost:{}/", tls_server(|_| "hello over TLS".to_owned()).await.port());
     let authority = TEST_AUTHORITY.to_owned();
     let name = "certificates_of_ssl_cert_file_are_trusted";
     run_in_child(name, &target, vec![("SSL_CERT_FILE", authority), ("SSL_CERT_DIR", String::new())]).await;
@@ -146,6 +147,29 @@ async fn a_proxy_of_the_environment_is_used_unless_the_host_is_excepted() {
     ];
     let name = "a_proxy_of_the_environment_is_used_unless_the_host_is_excepted";
     run_in_child(name, &direct.uri(), environment).await;
+    assert_eq!(proxy.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_guarded_client_goes_through_a_proxy_but_not_to_it_nor_to_private_addresses() {
+    if let Some(proxy) = in_child() {
+        let client = HttpClient::guarded(&HttpClientSettings::default(), OutgoingGuard::new(false)).unwrap();
+        assert_eq!(client.send(get("http://app.invalid/through")).await.unwrap().body(), b"from the proxy");
+        for forbidden in [&proxy, "http://127.0.0.1/", "http://169.254.169.254/", "http://[::ffff:a00:1]/"] {
+            assert_eq!(fault(&client, forbidden).await, HttpFault::ForbiddenAddress, "{forbidden}");
+        }
+        return;
+    }
+    let proxy = server(ResponseTemplate::new(200).set_body_string("from the proxy")).await;
+    let named = format!("http://localhost:{}", proxy.address().port());
+    let environment = vec![
+        ("HTTP_PROXY", named.clone()),
+        ("http_proxy", named.clone()),
+        ("NO_PROXY", String::new()),
+        ("no_proxy", String::new()),
+    ];
+    let name = "a_guarded_client_goes_through_a_proxy_but_not_to_it_nor_to_private_addresses";
+    run_in_child(name, &named, environment).await;
     assert_eq!(proxy.received_requests().await.unwrap().len(), 1);
 }
 

@@ -166,8 +166,8 @@ pub(crate) fn dead_address() -> (TcpSocket, SocketAddr) {
 pub(crate) const TEST_AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keys/test-only-ca.pem");
 
 /// Starts a server at `localhost` that [`TEST_AUTHORITY`] vouches for. Whatever it is asked, it
-/// answers with `body`, as JSON.
-pub(crate) async fn tls_server(body: &str) -> SocketAddr {
+/// answers with the same body, as JSON.
+pub(crate) async fn tls_server(body: impl FnOnce(SocketAddr) -> String) -> SocketAddr {
     let certificate = include_bytes!("cases/keys/test-only-server.pem").as_slice();
     let key = include_bytes!("cases/keys/test-only-server.key").as_slice();
     let chain = CertificateDer::pem_reader_iter(BufReader::new(certificate)).collect::<Result<Vec<_>, _>>().unwrap();
@@ -176,6 +176,7 @@ pub(crate) async fn tls_server(body: &str) -> SocketAddr {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let body = body(address);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length";
     let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
     tokio::spawn(async move {

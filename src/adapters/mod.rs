@@ -14,6 +14,7 @@ pub mod local_users;
 pub mod null_audit;
 pub mod oidc;
 pub mod outgoing_guard;
+pub mod persistence;
 pub mod signatures;
 pub mod system;
 mod upstream_api;

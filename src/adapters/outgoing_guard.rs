@@ -73,11 +73,10 @@ impl OutgoingGuard {
     #[must_use]
     pub fn new(allows_loopback: bool) -> Self {
         let named = PROXY_VARIABLES.iter().filter_map(|name| std::env::var(name).ok());
-        Self {
-            allows_loopback,
-            names: Arc::new(SystemNames),
-            proxies: named.filter_map(|proxy| host_of_proxy(&proxy)).collect(),
-        }
+        let hosts = named.filter_map(|proxy| host_of_proxy(&proxy));
+        // Where this machine may be asked, a proxy on it is no reason to ask it for less.
+        let is_special = |host: &String| !(allows_loopback && host == "localhost");
+        Self { allows_loopback, names: Arc::new(SystemNames), proxies: hosts.filter(is_special).collect() }
     }
 
     /// The same with other names.

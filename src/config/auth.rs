@@ -1,6 +1,7 @@
 //! The `auth` block of a profile.
 
 use super::clients;
+use super::persistence;
 use super::providers;
 use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes, ProviderSettings};
@@ -23,6 +24,7 @@ impl AuthConfiguration {
             lifetimes: Lifetimes::default(),
             is_registration_enabled: true,
             client_documents: Some(ClientDocuments::default()),
+            persistence: None,
         }
     }
 }
@@ -48,7 +50,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             Some(field) => read_client_documents(&field, is_registration_enabled),
             None => is_registration_enabled.then(ClientDocuments::default),
         };
-        refuse_persistence(table);
+        let persistence = table.get("persistence").and_then(|field| persistence::read(&field));
         let auth = AuthConfiguration {
             provider: provider?,
             clients: clients.unwrap_or_default(),
@@ -56,8 +58,12 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             lifetimes: lifetimes.unwrap_or_default(),
             is_registration_enabled,
             client_documents,
+            persistence,
         };
         warn_of_useless_clients(table, &auth);
+        if auth.persistence.is_some() && !auth.is_enabled() {
+            table.field().warn("persistence has nothing to keep, because nobody signs in without a provider");
+        }
         Some(auth)
     })
 }
@@ -109,16 +115,6 @@ fn read_lifetimes(table: &mut Table<'_, '_>) -> Lifetimes {
         lifetimes.refresh_grace = duration;
     }
     lifetimes
-}
-
-fn refuse_persistence(table: &mut Table<'_, '_>) {
-    let Some(persistence) = table.get("persistence") else { return };
-    persistence.visit(|table| {
-        table.get("type").and_then(|field| field.choice(&[("sqlite", ())]));
-        table.get("path").and_then(|field| field.nonempty_text());
-        table.get("auth_encryption_key").and_then(|field| field.nonempty_text());
-    });
-    persistence.not_supported("remove it; sign-ins and registered clients are kept in memory until the next restart");
 }
 
 fn warn_of_useless_clients(table: &Table<'_, '_>, auth: &AuthConfiguration) {

@@ -2,6 +2,7 @@
 
 use super::reader::is_loopback;
 use std::net::IpAddr;
+use url::Url;
 
 /// How clients reach the server: over TLS, which a proxy ends, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +80,12 @@ impl HttpSettings {
 }
 
 impl HttpSettings {
-    /// Whether the server listens on this machine only.
+    /// Whether the server is for this machine alone: it listens nowhere else, and is not called by
+    /// a name that others use, as it would be behind a proxy.
     #[must_use]
-    pub fn is_on_loopback(&self) -> bool {
-        is_loopback(&self.host)
+    pub fn is_for_this_machine_alone(&self) -> bool {
+        let url = Url::parse(&self.base_url(None));
+        is_loopback(&self.host) && url.is_ok_and(|url| url.host_str().is_some_and(is_loopback))
     }
 }
 
@@ -119,6 +122,25 @@ mod tests {
             (settings("127.0.0.1", 443, Scheme::Http), "http://127.0.0.1:443"),
         ] {
             assert_eq!(settings.base_url(None), url);
+        }
+    }
+
+    #[test]
+    fn a_server_is_for_this_machine_alone_when_nobody_else_can_reach_it() {
+        for (host, public_url, expected) in [
+            ("localhost", None, true),
+            ("127.0.0.1", None, true),
+            ("[::1]", None, true),
+            ("127.0.0.1", Some("https://localhost:8443"), true),
+            ("127.0.0.1", Some("https://mcp.example.com"), false),
+            ("0.0.0.0", None, false),
+            ("::", None, false),
+            ("0.0.0.0", Some("http://localhost:8000"), false),
+            ("192.168.1.7", None, false),
+        ] {
+            let public_url = public_url.map(str::to_owned);
+            let settings = HttpSettings { host: host.to_owned(), public_url, ..Default::default() };
+            assert_eq!(settings.is_for_this_machine_alone(), expected, "{settings:?}");
         }
     }
 

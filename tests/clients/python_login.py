@@ -6,7 +6,9 @@ what the person would do. Runs with the `mcp` package of both major versions.
 
 Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result"}.
 
-    python_login.py URL USER PASSWORD TOOL ARGUMENTS
+With CLIENT_METADATA_URL the client is not registered: that URL of a document is its client_id.
+
+    python_login.py URL USER PASSWORD TOOL ARGUMENTS [CLIENT_METADATA_URL]
 """
 
 import asyncio
@@ -161,7 +163,7 @@ class MemoryStorage:
         self.client_info = client_info
 
 
-def oauth(url, user, password):
+def oauth(url, user, password, client_metadata_url):
     """The SDK's OAuth support, with a person who signs in as `user`."""
     callback, browser = Callback(), Browser(user, password)
 
@@ -181,7 +183,8 @@ def oauth(url, user, password):
         grant_types=["authorization_code", "refresh_token"],
         response_types=["code"],
     )
-    return OAuthClientProvider(url, metadata, MemoryStorage(), redirect, answer)
+    storage = MemoryStorage()
+    return OAuthClientProvider(url, metadata, storage, redirect, answer, client_metadata_url=client_metadata_url)
 
 
 @asynccontextmanager
@@ -197,8 +200,8 @@ async def connect(url, http_client):
                 yield session, initialized.protocolVersion
 
 
-async def main(url, user, password, tool, arguments):
-    auth = oauth(url, user, password)
+async def main(url, user, password, tool, arguments, client_metadata_url=None):
+    auth = oauth(url, user, password, client_metadata_url)
     async with httpx.AsyncClient(auth=auth, timeout=TIMEOUT_SECONDS) as http_client:
         async with connect(url, http_client) as (client, protocol):
             tools = await client.list_tools()

@@ -7,7 +7,9 @@
 //
 // Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result"}.
 //
-//     ts_login.mjs SDK_FOLDER URL USER PASSWORD TOOL ARGUMENTS
+// With CLIENT_METADATA_URL the client is not registered: that URL of a document is its client_id.
+//
+//     ts_login.mjs SDK_FOLDER URL USER PASSWORD TOOL ARGUMENTS [CLIENT_METADATA_URL]
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -16,7 +18,7 @@ import path from 'node:path';
 
 const STEPS_MAX = 20;
 const RUN_SECONDS = 120;
-const [folder, url, user, password, tool, toolArguments] = process.argv.slice(2);
+const [folder, url, user, password, tool, toolArguments, clientMetadataUrl] = process.argv.slice(2);
 const sdk = loadSdk(folder);
 
 /** Loads whichever generation of the SDK is installed in `folder`. */
@@ -126,6 +128,7 @@ function oauth(callback, browser) {
   let client, tokens, verifier, discovered;
   return {
     redirectUrl: callback.url,
+    clientMetadataUrl,
     clientMetadata: {
       client_name: 'TypeScript SDK',
       redirect_uris: [callback.url],
