@@ -304,6 +304,7 @@ fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
 fn stores_in_memory() -> Stores {
     Stores {
         clients: Arc::new(MemoryClients::default()),
+        assertions: Arc::new(MemoryAssertions::default()),
         grants: Arc::new(MemoryGrants::default()),
         sessions: Arc::new(MemorySessions::default()),
     }
@@ -337,7 +338,7 @@ fn ports(
         entropy: Arc::new(SystemEntropy),
         audit_store: kept.audit,
         client_store: kept.stores.clients,
-        assertion_store: Arc::new(MemoryAssertions::default()),
+        assertion_store: kept.stores.assertions,
         signature_verifier: Arc::new(JwtSignatures),
         client_key_source: Arc::new(HttpClientKeys::new(OutgoingGuard::new(is_alone))),
         client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
