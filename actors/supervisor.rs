@@ -25,7 +25,7 @@ use crate::ports::grant_store::GrantStore;
 use crate::ports::session_store::SessionStore;
 use crate::ports::signature_verifier::SignatureVerifier;
 use crate::ports::sql_engine::SqlEngine;
-use crate::sessions::{SessionPorts, SessionsHandle};
+use crate::sessions::{People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
@@ -72,6 +72,15 @@ pub struct Definitions {
     pub policy_book: Arc<PolicyBook>,
 }
 
+/// Who may still be signed in from an earlier run.
+fn people(login_method: &LoginMethod) -> People {
+    match login_method {
+        LoginMethod::Off => People::Nobody,
+        LoginMethod::Password(directory) => People::Listed(Arc::clone(directory)),
+        LoginMethod::Provider(idp) => People::OfProvider(idp.name().to_owned()),
+    }
+}
+
 /// The running actors.
 #[derive(Debug)]
 pub struct Supervisor {
@@ -112,6 +121,7 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
+            people: people(&ports.login_method),
         };
         let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
         let refresher = Refresher {

@@ -21,7 +21,7 @@ use crate::model::timestamp::Timestamp;
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::clock::Clock;
 use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
-use crate::sessions::{SessionPorts, SessionsHandle};
+use crate::sessions::{People, SessionPorts, SessionsHandle};
 use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
@@ -128,17 +128,18 @@ impl Rig {
             lifetimes: settings.lifetimes,
         };
         let authorization_codes = AuthorizationCodesHandle::start(&here, keeper, guard("authorization_codes"));
+        let passwords = Arc::new(FakePasswords::default());
         let session_store = Arc::new(Unsteady::<MemorySessions>::default());
         let session_ports = SessionPorts {
             store: Arc::clone(&session_store) as _,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
+            people: People::Listed(Arc::clone(&passwords) as _),
         };
         let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
         let sessions = sessions.await.unwrap();
         let idp = Arc::new(FakeIdp::new(Arc::clone(&clock) as _));
-        let passwords = Arc::new(FakePasswords::default());
         let refresher = Refresher {
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
@@ -210,6 +211,7 @@ impl Rig {
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(SeededEntropy::new(8)),
             audit_log: self.audit_log.clone(),
+            people: People::Listed(Arc::clone(&self.passwords) as _),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());
         SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes, guard).await.unwrap()

@@ -70,18 +70,20 @@ impl Setup {
         self
     }
 
+    /// The user configuration.
+    pub(crate) fn user_file(&self) -> String {
+        let profile = json!({"default": {"auth": self.auth}});
+        let projects = json!({"bookshop": {"profiles": profile}});
+        json!({"mxcp": 1, "transport": {"http": self.http}, "projects": projects}).to_string()
+    }
+
     /// The project on disk.
     pub(crate) fn write(&self) -> Project {
         let site = json!({
             "mxcp": 1, "project": "bookshop", "profile": "default",
             "profiles": {"default": {"audit": {"enabled": true}}},
         });
-        let user = json!({
-            "mxcp": 1,
-            "transport": {"http": self.http},
-            "projects": {"bookshop": {"profiles": {"default": {"auth": self.auth}}}},
-        });
-        let project = Project::new(&site.to_string()).with_user(&user.to_string());
+        let project = Project::new(&site.to_string()).with_user(&self.user_file());
         for (name, tool) in &self.tools {
             let mut tool = tool.clone();
             tool["name"] = json!(name);
@@ -121,12 +123,16 @@ impl TestApp {
 
     /// A daemon that is set up otherwise.
     pub(crate) async fn with(setup: Setup) -> Self {
-        let project = setup.write();
-        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
-        let mut app =
-            Self { address: String::new(), issuer: String::new(), http: http.build().unwrap(), project, running: None };
+        let mut app = Self::outside(setup.write(), 0);
         app.run(0).await;
         app
+    }
+
+    /// A daemon on that port that the test starts by itself.
+    pub(crate) fn outside(project: Project, port: u16) -> Self {
+        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
+        let address = format!("http://127.0.0.1:{port}");
+        Self { issuer: address.clone(), address, http: http.build().unwrap(), project, running: None }
     }
 
     /// Stops the daemon in order, and starts it again where it was, with what was configured then.
