@@ -15,7 +15,8 @@ use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, St
 use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{
-    Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind, ProviderSettings,
+    ClientDocuments, Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind,
+    ProviderSettings,
 };
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
@@ -87,11 +88,14 @@ impl Daemon {
         let Sockets { listeners, are_inherited } = sockets(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
-        let settings = settings(configuration, &base_url)?;
+        let is_alone = is_for_this_machine_alone(configuration, &listeners)?;
+        let documents = client_documents(configuration, is_alone);
+        let settings = Settings { client_documents: documents, ..settings(configuration, &base_url)? };
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
-        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
+        let guard = OutgoingGuard::new(is_alone);
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept, guard)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -152,10 +156,9 @@ impl Workshop {
         let base_url = configuration.http.base_url(None);
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        // Nobody signs in here, so no client will be asked about.
-        let settings = Settings { client_documents: None, ..settings(configuration, &base_url)? };
+        let settings = settings(configuration, &base_url)?;
         let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
-        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept, OutgoingGuard::new(false))?;
         let supervisor = Supervisor::start(ports, settings, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
@@ -221,20 +224,25 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
         registered_clients_max: REGISTERED_CLIENTS_MAX,
-        client_documents: client_documents(configuration),
+        // Where nobody signs in no client will be asked about.
+        client_documents: None,
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
 }
 
 /// Which clients may come with a metadata document.
-fn client_documents(configuration: &Configuration) -> Option<ClientDocumentSettings> {
+fn client_documents(configuration: &Configuration, allows_loopback: bool) -> Option<ClientDocumentSettings> {
     let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled())?;
-    Some(ClientDocumentSettings {
-        allowed_hosts: documents.allowed_hosts,
-        denied_hosts: documents.denied_hosts,
-        allows_loopback: configuration.http.is_for_this_machine_alone(),
-    })
+    let ClientDocuments { allowed_hosts, denied_hosts } = documents;
+    Some(ClientDocumentSettings { allowed_hosts, denied_hosts, allows_loopback })
+}
+
+/// Whether nobody beyond this machine is served. The sockets tell, because those of the service
+/// manager need not be what the configuration says.
+fn is_for_this_machine_alone(configuration: &Configuration, listeners: &[TcpListener]) -> anyhow::Result<bool> {
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    Ok(configuration.http.is_for_this_machine_alone(&addresses))
 }
 
 /// Everything about tools that can be worked out before the first call: schemas, validators,
@@ -340,18 +348,18 @@ fn ports(
     settings: &Settings,
     engine: Arc<DuckDbEngine>,
     kept: Kept,
+    guard: OutgoingGuard,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let documents = settings.client_documents.as_ref();
-    let is_alone = configuration.http.is_for_this_machine_alone();
+    let takes_documents = settings.client_documents.is_some();
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
         audit_store: kept.audit,
         client_store: kept.stores.clients,
         assertion_store: kept.stores.assertions,
         signature_verifier: Arc::new(JwtSignatures),
-        client_key_source: Arc::new(HttpClientKeys::new(OutgoingGuard::new(is_alone))),
-        client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
+        client_key_source: Arc::new(HttpClientKeys::new(guard.clone())),
+        client_metadata_source: takes_documents.then(|| client_metadata(guard, &clock)).transpose()?,
         grant_store: kept.stores.grants,
         session_store: kept.stores.sessions,
         sql_engine: engine,
@@ -360,11 +368,8 @@ fn ports(
     })
 }
 
-fn client_metadata(
-    documents: &ClientDocumentSettings,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<dyn ClientMetadataSource>> {
-    let source = HttpClientMetadata::new(OutgoingGuard::new(documents.allows_loopback), Arc::clone(clock));
+fn client_metadata(guard: OutgoingGuard, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn ClientMetadataSource>> {
+    let source = HttpClientMetadata::new(guard, Arc::clone(clock));
     let source = source.context("cannot fetch metadata documents of clients (auth.client_metadata_documents)")?;
     Ok(Arc::new(source))
 }

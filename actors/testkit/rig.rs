@@ -80,6 +80,15 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
+fn assertion_checker(
+    (store, key_source): (&Arc<Unsteady<MemoryAssertions>>, &Arc<FakeKeySource>),
+    clock: &Arc<TokioClock>,
+    settings: &Settings,
+) -> AssertionChecker {
+    let (store, key_source) = (Arc::clone(store) as _, Arc::clone(key_source) as _);
+    AssertionChecker::new(store, Arc::new(FakeSignatures), key_source, Arc::clone(clock) as _, settings)
+}
+
 impl Rig {
     pub(crate) async fn start(login: Login) -> Self {
         Self::with(login, settings()).await
@@ -107,13 +116,7 @@ impl Rig {
         let registry_ports = RegistryPorts {
             store: Arc::clone(&client_store) as _,
             metadata_source: Some(Arc::clone(&client_metadata) as _),
-            assertions: AssertionChecker::new(
-                Arc::clone(&assertion_store) as _,
-                Arc::new(FakeSignatures),
-                Arc::clone(&key_source) as _,
-                Arc::clone(&clock) as _,
-                &settings,
-            ),
+            assertions: assertion_checker((&assertion_store, &key_source), &clock, &settings),
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
