@@ -12,6 +12,11 @@ const TOOLS: [&str; 5] = ["customer_profile", "my_documents", "orders_by_day", "
 
 /// What the client of `sdk` reports of a call that it makes after `person` has signed in.
 fn call_with(daemon: &Daemon, sdk: &str, person: (&str, &str), tool: &str, arguments: &str) -> Value {
+    report(client(daemon, sdk, person).args([tool, arguments]))
+}
+
+/// The client of `sdk`, as `person`; what it is to call is still to be said.
+fn client(daemon: &Daemon, sdk: &str, person: (&str, &str)) -> Command {
     let folder = sdks().join(sdk);
     let mut client = if sdk.starts_with("python") {
         let mut python = Command::new(folder.join("bin/python"));
@@ -22,8 +27,12 @@ fn call_with(daemon: &Daemon, sdk: &str, person: (&str, &str), tool: &str, argum
         node.arg(repository().join("tests/clients/ts_login.mjs")).arg(folder);
         node
     };
-    let output = run(client.arg(daemon.mcp_url()).args([person.0, person.1, tool, arguments]));
-    serde_json::from_str(&output).unwrap()
+    client.arg(daemon.mcp_url()).args([person.0, person.1]);
+    client
+}
+
+fn report(client: &mut Command) -> Value {
+    serde_json::from_str(&run(client)).unwrap()
 }
 
 fn sdks() -> PathBuf {
@@ -66,6 +75,16 @@ fn the_typescript_sdk_1_signs_people_in() {
 #[test]
 fn the_typescript_sdk_2_signs_people_in() {
     assert_everybody_gets_their_own_documents("typescript2", "2026-07-28");
+}
+
+#[test]
+fn the_sdks_2_see_a_subscription_end_when_the_server_stops() {
+    for sdk in ["python2", "typescript2"] {
+        let daemon = Daemon::start();
+        let report = report(client(&daemon, sdk, ADA).args(["my_documents", "{}", &daemon.process_id().to_string()]));
+        let expected = serde_json::json!({"honored": {}, "events": 0, "end": "graceful"});
+        assert_eq!(report["subscription"], expected, "{sdk}: {report}");
+    }
 }
 
 #[test]

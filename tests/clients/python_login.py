@@ -4,14 +4,19 @@ Knows the server's URL and a person's name and password, nothing else: the SDK f
 authorization server, registers a client and exchanges the code, and the browser below does
 what the person would do. Runs with the `mcp` package of both major versions.
 
-Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result"}.
+Given the process of the server it then subscribes to changes (second generation only), asks the
+server to stop and waits for the end of the subscription.
 
-    python_login.py URL USER PASSWORD TOOL ARGUMENTS
+Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result", "subscription"}.
+
+    python_login.py URL USER PASSWORD TOOL ARGUMENTS [PROCESS]
 """
 
 import asyncio
 import http.client
 import json
+import os
+import signal
 import sys
 import threading
 from contextlib import asynccontextmanager
@@ -197,18 +202,30 @@ async def connect(url, http_client):
                 yield session, initialized.protocolVersion
 
 
-async def main(url, user, password, tool, arguments):
+async def subscribe(client, process):
+    """What the server agreed to tell, and how the subscription ended when the server stopped."""
+    async with client.listen(tools_list_changed=True) as subscription:
+        os.kill(int(process), signal.SIGTERM)
+        # Ends when the server says that this was the end; otherwise it raises.
+        events = [event async for event in subscription]
+    honored = subscription.honored.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"honored": honored, "events": len(events), "end": "graceful"}
+
+
+async def main(url, user, password, tool, arguments, process=None):
     auth = oauth(url, user, password)
     async with httpx.AsyncClient(auth=auth, timeout=TIMEOUT_SECONDS) as http_client:
         async with connect(url, http_client) as (client, protocol):
             tools = await client.list_tools()
             result = await client.call_tool(tool, json.loads(arguments))
+            subscription = await subscribe(client, process) if process else None
     report = {
         "sdk": "python",
         "version": SDK_VERSION,
         "protocol": str(protocol),
         "tools": [listed.name for listed in tools.tools],
         "result": result.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "subscription": subscription,
     }
     print(json.dumps(report))
 

@@ -5,9 +5,12 @@
 // what the person would do. Runs with the SDK of both major versions; SDK_FOLDER is where one
 // of them is installed.
 //
-// Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result"}.
+// Given the process of the server it then subscribes to changes (second generation only), asks
+// the server to stop and waits for the end of the subscription.
 //
-//     ts_login.mjs SDK_FOLDER URL USER PASSWORD TOOL ARGUMENTS
+// Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result", "subscription"}.
+//
+//     ts_login.mjs SDK_FOLDER URL USER PASSWORD TOOL ARGUMENTS [PROCESS]
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -16,7 +19,7 @@ import path from 'node:path';
 
 const STEPS_MAX = 20;
 const RUN_SECONDS = 120;
-const [folder, url, user, password, tool, toolArguments] = process.argv.slice(2);
+const [folder, url, user, password, tool, toolArguments, server] = process.argv.slice(2);
 const sdk = loadSdk(folder);
 
 /** Loads whichever generation of the SDK is installed in `folder`. */
@@ -167,6 +170,13 @@ async function connect(callback) {
   return (await attempt()) ?? (await attempt());
 }
 
+/** What the server agreed to tell, and how the subscription ended when the server stopped. */
+async function subscribe(client) {
+  const subscription = await client.listen({ toolsListChanged: true });
+  process.kill(Number(server), 'SIGTERM');
+  return { honored: subscription.honoredFilter, events: 0, end: await subscription.closed };
+}
+
 setTimeout(() => {
   console.error(`not done after ${RUN_SECONDS} seconds`);
   process.exit(1);
@@ -177,8 +187,16 @@ const client = await connect(callback);
 const { tools } = await client.listTools();
 const result = await client.callTool({ name: tool, arguments: JSON.parse(toolArguments) });
 const protocol = client.getNegotiatedProtocolVersion?.() ?? client.transport.protocolVersion;
+const subscription = server && (await subscribe(client));
 console.log(
-  JSON.stringify({ sdk: 'typescript', version: sdk.version, protocol, tools: tools.map(({ name }) => name), result }),
+  JSON.stringify({
+    sdk: 'typescript',
+    version: sdk.version,
+    protocol,
+    tools: tools.map(({ name }) => name),
+    result,
+    subscription,
+  }),
 );
 await client.close();
 callback.server.close();
