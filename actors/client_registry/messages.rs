@@ -7,6 +7,7 @@ use crate::model::ids::ClientId;
 use crate::model::secret::Secret;
 use crate::ports::StoreError;
 use actix::Message;
+use std::time::Duration;
 
 /// Why the registry could not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum RegistrationError {
     /// Registration is switched off.
     #[error("this server does not let clients register themselves")]
     Closed,
+    /// Too many clients register just now; the next may after that time.
+    #[error("too many clients register at the moment; try again in {} s", .0.as_secs())]
+    TooFast(Duration),
     /// There are too many clients.
     #[error("too many clients are registered; try again later")]
     Full,
@@ -70,6 +74,8 @@ pub struct RegisteredClient {
 #[rtype(result = "Result<RegisteredClient, RegistrationError>")]
 pub(crate) struct RegisterClient {
     pub(crate) metadata: ClientMetadata,
+    /// The address of who registers it.
+    pub(crate) peer: String,
     pub(crate) trace_id: Option<String>,
 }
 

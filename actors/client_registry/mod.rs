@@ -7,6 +7,7 @@
 mod flow;
 mod handle;
 mod messages;
+mod rates;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,7 @@ impl Actor for ClientRegistry {
 
 answered_by! {
     ClientRegistry, registrar;
-    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message.metadata, message.trace_id);
+    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message);
     ResolveClient => Result<Option<Client>, RegistryError>, |registrar, message| registrar.resolve_client(message.client_id);
     AuthenticateClient => Result<Client, AuthenticationError>, |registrar, message| registrar.authenticate_client(message.credentials);
     MarkClientUsed => Result<(), RegistryError>, |registrar, message| registrar.mark_client_used(message.client_id);

@@ -90,6 +90,13 @@ pub(super) fn registration_refused(request: &HttpRequest, error: &RegistrationEr
         RegistrationError::InvalidMetadata(text) => {
             refuse(request, &OAuthError::new(OAuthErrorCode::InvalidClientMetadata, text.clone()))
         }
+        RegistrationError::TooFast(wait) => HttpResponse::TooManyRequests()
+            .insert_header((RETRY_AFTER, wait.as_secs()))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(json!({
+                "error": OAuthErrorCode::TemporarilyUnavailable.as_str(),
+                "error_description": error.to_string(),
+            })),
         RegistrationError::Full => unavailable(request, error),
         RegistrationError::NotRecorded(cause) => unavailable(request, cause),
         RegistrationError::Store(cause) => unavailable(request, cause),
