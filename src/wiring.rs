@@ -8,8 +8,11 @@ use crate::adapters::jsonl_audit::JsonlAuditStore;
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
+use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{Configuration, DuckdbSettings as DatabaseConfiguration, ProviderSettings};
+use crate::config::{
+    Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind, ProviderSettings,
+};
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
@@ -34,6 +37,7 @@ use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use mxcp_actors::tool_calls::ToolCatalog;
 use std::fmt;
 use std::future::Future;
+use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -73,19 +77,14 @@ impl Daemon {
     /// Whatever keeps it from serving, for the operator.
     pub async fn start(configuration: &Configuration, options: &ServeOptions) -> anyhow::Result<Self> {
         let http = &configuration.http;
-        let listeners = server::listen(&http.host, options.port.unwrap_or(http.port)).with_context(|| {
-            let port = options.port.unwrap_or(http.port);
-            format!(
-                "cannot listen on {}:{port}; is another server running there? choose another with --port",
-                http.host
-            )
-        })?;
+        let listeners = listeners(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
         let settings = settings(configuration, &base_url)?;
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        let ports = ports(configuration, &base_url, Arc::clone(&engine), audit_store(configuration)?)?;
+        let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
+        let ports = ports(configuration, &base_url, Arc::clone(&engine), kept)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -146,7 +145,8 @@ impl Workshop {
         let base_url = configuration.http.base_url(None);
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
-        let ports = ports(configuration, &base_url, Arc::clone(&engine), Arc::new(NullAudit))?;
+        let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
+        let ports = ports(configuration, &base_url, Arc::clone(&engine), kept)?;
         let supervisor = Supervisor::start(ports, settings(configuration, &base_url)?, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
@@ -161,6 +161,19 @@ impl Workshop {
         tokio::task::spawn_blocking(move || engine.close()).await?;
         Ok(())
     }
+}
+
+/// The sockets of the service manager, or else those that the configuration names.
+fn listeners(http: &HttpSettings, port: Option<u16>) -> anyhow::Result<Vec<TcpListener>> {
+    let inherited =
+        server::inherited().context("the service manager passed a socket that is not of use (LISTEN_FDS)")?;
+    if !inherited.is_empty() {
+        return Ok(inherited);
+    }
+    let port = port.unwrap_or(http.port);
+    server::listen(&http.host, port).with_context(|| {
+        format!("cannot listen on {}:{port}; is another server running there? choose another with --port", http.host)
+    })
 }
 
 /// Opens the project's database.
@@ -253,19 +266,59 @@ fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<dyn AuditSto
     Ok(Arc::new(store.context("cannot keep an audit log")?))
 }
 
+/// What outlives a request.
+struct Kept {
+    audit: Arc<dyn AuditStore>,
+    stores: Stores,
+}
+
+/// Where sign-ins and clients are kept: what the configuration says, if anybody signs in at all.
+fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
+    match persistence_settings(configuration) {
+        Some(settings) if configuration.auth.is_enabled() => {
+            let surroundings = Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+            Stores::open(&settings, &surroundings).context("cannot keep sign-ins (auth.persistence)")
+        }
+        _ => Ok(stores_in_memory()),
+    }
+}
+
+fn stores_in_memory() -> Stores {
+    Stores {
+        clients: Arc::new(MemoryClients::default()),
+        grants: Arc::new(MemoryGrants::default()),
+        sessions: Arc::new(MemorySessions::default()),
+    }
+}
+
+/// What `auth.persistence` says; `None` when sign-ins are kept in memory.
+#[must_use]
+pub fn persistence_settings(configuration: &Configuration) -> Option<PersistenceSettings> {
+    let persistence = configuration.auth.persistence.as_ref()?;
+    let keys = if persistence.encryption_keys.is_empty() {
+        KeySource::File(key_file_of(&persistence.path))
+    } else {
+        KeySource::Given(persistence.encryption_keys.clone())
+    };
+    let kind = match persistence.kind {
+        PersistenceKind::Sqlite => StoreKind::Sqlite,
+    };
+    Some(PersistenceSettings { kind, path: persistence.path.clone(), keys })
+}
+
 fn ports(
     configuration: &Configuration,
     base_url: &str,
     engine: Arc<DuckDbEngine>,
-    audit_store: Arc<dyn AuditStore>,
+    kept: Kept,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
-        audit_store,
-        client_store: Arc::new(MemoryClients::default()),
-        grant_store: Arc::new(MemoryGrants::default()),
-        session_store: Arc::new(MemorySessions::default()),
+        audit_store: kept.audit,
+        client_store: kept.stores.clients,
+        grant_store: kept.stores.grants,
+        session_store: kept.stores.sessions,
         sql_engine: engine,
         login_method: login_method(&configuration.auth.provider, base_url, &clock)?,
         clock,

@@ -3,7 +3,7 @@
 //! Each one loads, or is refused for the one thing in it that this version does not do yet.
 
 use crate::config_project::{PLAIN_SITE, Project};
-use mxcp::config::{Configuration, ProviderSettings};
+use mxcp::config::{Configuration, PersistenceKind, ProviderSettings};
 use serde_json::{Value, json};
 
 macro_rules! sample {
@@ -74,10 +74,14 @@ fn the_other_providers_are_known_and_to_come() {
 }
 
 #[test]
-fn persistence_is_known_and_to_come() {
-    for sample in [sample!("persistence-home"), sample!("persistence-var")] {
-        let error = only_error(&with_auth(sample));
-        assert!(error.starts_with("persistence: is not supported yet by this version"), "{error}");
+fn the_persistence_samples_load() {
+    for (sample, path) in [
+        (sample!("persistence-home"), "/home/ada/.mxcp/oauth.db"),
+        (sample!("persistence-var"), "/var/lib/mxcp/oauth.db"),
+    ] {
+        let persistence = load(&with_auth(sample)).auth.persistence.unwrap();
+        assert_eq!((persistence.kind, persistence.path), (PersistenceKind::Sqlite, path.into()));
+        assert!(persistence.encryption_keys.is_empty());
     }
 }
 

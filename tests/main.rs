@@ -23,6 +23,7 @@ mod oauth_code_flow;
 mod oauth_errors;
 mod oauth_provider;
 mod other_names;
+mod persistence;
 mod refresh;
 mod registration;
 mod revocation;

@@ -74,6 +74,18 @@ impl TokenHash {
         self.0.ct_eq(&other.0).into()
     }
 
+    /// The 32 bytes, as a database keeps them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What [`Self::as_bytes`] gave.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The hash as 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn to_hex(&self) -> String {

@@ -10,6 +10,7 @@ pub mod jsonl_audit;
 pub mod local_users;
 pub mod null_audit;
 pub mod oidc;
+pub mod persistence;
 pub mod system;
 mod upstream_api;
 mod upstream_error;

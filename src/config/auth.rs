@@ -1,6 +1,7 @@
 //! The `auth` block of a profile.
 
 use super::clients;
+use super::persistence;
 use super::providers;
 use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, Lifetimes, ProviderSettings};
@@ -21,6 +22,7 @@ impl AuthConfiguration {
             required_scopes: ScopeSet::default(),
             lifetimes: Lifetimes::default(),
             is_registration_enabled: true,
+            persistence: None,
         }
     }
 }
@@ -41,15 +43,19 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         let registration = table
             .get("registration")
             .and_then(|field| field.table(|table| table.get_or_null("enabled").and_then(|field| field.boolean())));
-        refuse_persistence(table);
+        let persistence = table.get("persistence").and_then(|field| persistence::read(&field));
         let auth = AuthConfiguration {
             provider: provider?,
             clients: clients.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
             lifetimes: lifetimes.unwrap_or_default(),
             is_registration_enabled: registration.unwrap_or(true),
+            persistence,
         };
         warn_of_useless_clients(table, &auth);
+        if auth.persistence.is_some() && !auth.is_enabled() {
+            table.field().warn("persistence has nothing to keep, because nobody signs in without a provider");
+        }
         Some(auth)
     })
 }
@@ -77,16 +83,6 @@ fn read_lifetimes(table: &mut Table<'_, '_>) -> Lifetimes {
         lifetimes.refresh_grace = duration;
     }
     lifetimes
-}
-
-fn refuse_persistence(table: &mut Table<'_, '_>) {
-    let Some(persistence) = table.get("persistence") else { return };
-    persistence.visit(|table| {
-        table.get("type").and_then(|field| field.choice(&[("sqlite", ())]));
-        table.get("path").and_then(|field| field.nonempty_text());
-        table.get("auth_encryption_key").and_then(|field| field.nonempty_text());
-    });
-    persistence.not_supported("remove it; sign-ins and registered clients are kept in memory until the next restart");
 }
 
 fn warn_of_useless_clients(table: &Table<'_, '_>, auth: &AuthConfiguration) {

@@ -15,6 +15,7 @@ mod files;
 mod http_settings;
 mod load;
 mod local_users;
+mod persistence;
 mod policy_rules;
 mod providers;
 mod reader;
@@ -36,5 +37,6 @@ pub use http_settings::{HttpSettings, Scheme};
 pub use load::{EndpointFaults, LoadOptions, load};
 pub use settings::{
     AuditSettings, AuthConfiguration, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings, Lifetimes,
-    LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, ProjectPaths, ProviderSettings,
+    LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, PersistenceConfiguration, PersistenceKind,
+    ProjectPaths, ProviderSettings,
 };

@@ -121,6 +121,37 @@ pub struct AuthConfiguration {
     pub lifetimes: Lifetimes,
     /// Whether clients may register themselves (RFC 7591).
     pub is_registration_enabled: bool,
+    /// Where sign-ins and registered clients are kept; `None` keeps them in memory.
+    pub persistence: Option<PersistenceConfiguration>,
+}
+
+/// Where sign-ins and registered clients are kept.
+#[derive(Clone, Debug)]
+pub struct PersistenceConfiguration {
+    /// By what.
+    pub kind: PersistenceKind,
+    /// Where.
+    pub path: PathBuf,
+    /// The keys that protect what is kept, the one for writing first; without any, a key file
+    /// beside the database.
+    pub encryption_keys: Vec<Secret>,
+}
+
+/// What keeps sign-ins and registered clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersistenceKind {
+    /// A SQLite file.
+    Sqlite,
+}
+
+impl PersistenceKind {
+    /// Where it is when the file does not say.
+    #[must_use]
+    pub const fn default_path(self) -> &'static str {
+        match self {
+            Self::Sqlite => "~/.mxcp/oauth.db",
+        }
+    }
 }
 
 impl AuthConfiguration {

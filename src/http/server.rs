@@ -10,6 +10,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
+use listenfd::ListenFd;
 use mxcp_actors::supervisor::WorkerStarter;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
@@ -61,6 +62,21 @@ pub fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
         Some(error) if listeners.is_empty() => Err(error),
         _ => Ok(listeners),
     }
+}
+
+/// The sockets that the service manager has opened for this process (`LISTEN_FDS`, as
+/// sd_listen_fds(3) describes), if any. They outlive the process: while it restarts, connections
+/// wait there instead of being refused.
+///
+/// # Errors
+/// When one of them is not a TCP socket that listens.
+pub fn inherited() -> io::Result<Vec<TcpListener>> {
+    let mut sockets = ListenFd::from_env();
+    let mut listeners = Vec::with_capacity(sockets.len());
+    for index in 0..sockets.len() {
+        listeners.extend(sockets.take_tcp_listener(index)?);
+    }
+    Ok(listeners)
 }
 
 /// Starts serving. The server runs when it is awaited, and stops by its handle.

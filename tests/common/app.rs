@@ -52,6 +52,12 @@ impl Setup {
         self
     }
 
+    /// The same with sign-ins kept in the project's folder.
+    pub(crate) fn with_persistence(mut self, kind: &str) -> Self {
+        self.auth["persistence"] = json!({"type": kind, "path": format!("kept/oauth.{kind}")});
+        self
+    }
+
     /// The same with clients of the configuration.
     pub(crate) fn with_clients(mut self, clients: Value) -> Self {
         self.auth["clients"] = clients;
@@ -116,14 +122,47 @@ impl TestApp {
     /// A daemon that is set up otherwise.
     pub(crate) async fn with(setup: Setup) -> Self {
         let project = setup.write();
-        let configuration = project.load().unwrap();
+        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
+        let mut app =
+            Self { address: String::new(), issuer: String::new(), http: http.build().unwrap(), project, running: None };
+        app.run(0).await;
+        app
+    }
+
+    /// Stops the daemon in order, and starts it again where it was, with what was configured then.
+    pub(crate) async fn restart(&mut self) {
+        let stopping = self.begin_stop();
+        tokio::task::spawn_blocking(|| stopping.wait()).await.unwrap();
+        self.start_again().await;
+    }
+
+    /// Starts the daemon where it was before it was stopped.
+    pub(crate) async fn start_again(&mut self) {
+        let port = self.address.rsplit_once(':').unwrap().1.parse().unwrap();
+        self.run(port).await;
+    }
+
+    /// Why the daemon does not start again.
+    pub(crate) async fn refusal(&self) -> String {
+        let configuration = self.project.load().unwrap();
+        let attempt = std::thread::spawn(move || {
+            let options = ServeOptions { port: Some(0), is_stateless: false };
+            let start = async move { Daemon::start(&configuration, &options).await.map(drop) };
+            format!("{:#}", actix_rt::System::new().block_on(start).unwrap_err())
+        });
+        tokio::task::spawn_blocking(|| attempt.join()).await.unwrap().unwrap()
+    }
+
+    /// Starts the daemon on `port`, or on a free one.
+    async fn run(&mut self, port: u16) {
+        let configuration = self.project.load().unwrap();
         let (stop, is_stopped) = oneshot::channel();
         let (started, starting) = oneshot::channel();
         let (ended, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let outcome = actix_rt::System::new().block_on(async move {
                 let daemon =
-                    Daemon::start(&configuration, &ServeOptions { port: Some(0), is_stateless: false }).await?;
+                    Daemon::start(&configuration, &ServeOptions { port: Some(port), is_stateless: false }).await?;
                 // Nobody waits any more when the test has failed meanwhile.
                 let _is_awaited = started.send((daemon.base_url().to_owned(), daemon.port()));
                 daemon
@@ -138,14 +177,9 @@ impl TestApp {
         let Ok((issuer, port)) = starting.unwrap_or_else(|_| panic!("the daemon did not start")) else {
             panic!("{:?}", stopped.recv().unwrap())
         };
-        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
-        Self {
-            address: format!("http://127.0.0.1:{port}"),
-            issuer,
-            http: http.build().unwrap(),
-            project,
-            running: Some(Running { stop, stopped, thread }),
-        }
+        self.address = format!("http://127.0.0.1:{port}");
+        self.issuer = issuer;
+        self.running = Some(Running { stop, stopped, thread });
     }
 
     /// The URL of `path` where it listens.
@@ -176,6 +210,11 @@ impl TestApp {
         let Running { stop, stopped, thread } = self.running.take().unwrap();
         stop.send(()).unwrap();
         Stopping { stopped, thread }
+    }
+
+    /// The project's files.
+    pub(crate) const fn project(&self) -> &Project {
+        &self.project
     }
 
     /// Everything that the audit log holds, in order.

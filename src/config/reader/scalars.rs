@@ -5,6 +5,7 @@ use crate::config::references::References;
 use crate::config::suggestion;
 use crate::config::tree::NodeValue;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -35,6 +36,16 @@ impl Field<'_> {
             return None;
         }
         Some(text)
+    }
+
+    /// The absolute path of a file or folder.
+    pub(in crate::config) fn path(&self) -> Option<PathBuf> {
+        self.nonempty_text().and_then(|text| self.path_of(&text))
+    }
+
+    /// What `text` would mean as a path in this file.
+    pub(in crate::config) fn path_of(&self, text: &str) -> Option<PathBuf> {
+        Some(self.source.references.as_ref().map_or_else(|| PathBuf::from(text), |references| references.path(text)))
     }
 
     /// A text that needs no replacing, because nothing uses it.

@@ -1,0 +1,85 @@
+//! What survives a restart: sessions, tokens, codes, logins under way, consents and registered
+//! clients, in a file that only its owner may read.
+//!
+//! Our tokens, codes and client secrets are kept as hashes only, which the ports see to. What
+//! names people or holds a provider's tokens is sealed ([`seal`]). A change is answered when it
+//! would survive a loss of power; changes that queue up meanwhile share the next fsync
+//! ([`lane`]). Owns files, encoding and keys; must not judge what is in a record.
+
+mod error;
+mod files;
+mod keys;
+mod lane;
+mod seal;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod vault;
+
+pub use error::PersistenceError;
+pub use keys::{KeySource, is_key, key_file_of};
+
+use mxcp_actors::ports::client_store::ClientStore;
+use mxcp_actors::ports::clock::Clock;
+use mxcp_actors::ports::entropy::Entropy;
+use mxcp_actors::ports::grant_store::GrantStore;
+use mxcp_actors::ports::session_store::SessionStore;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What keeps the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// One SQLite file.
+    Sqlite,
+}
+
+/// Where and how state is kept.
+#[derive(Clone, Debug)]
+pub struct PersistenceSettings {
+    /// By what.
+    pub kind: StoreKind,
+    /// Where.
+    pub path: PathBuf,
+    /// The keys that protect it.
+    pub keys: KeySource,
+}
+
+/// What stores need of the machine.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for keys and nonces.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The three stores; they may be one thing.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// Registered clients.
+    pub clients: Arc<dyn ClientStore>,
+    /// Logins, codes and consents.
+    pub grants: Arc<dyn GrantStore>,
+    /// Sessions and tokens.
+    pub sessions: Arc<dyn SessionStore>,
+}
+
+impl Stores {
+    /// Opens what `settings` name, and creates it when it is not there.
+    ///
+    /// # Errors
+    /// Why it cannot be used, with what to do about it.
+    pub fn open(settings: &PersistenceSettings, surroundings: &Surroundings) -> Result<Self, PersistenceError> {
+        match settings.kind {
+            StoreKind::Sqlite => {
+                let store = Arc::new(sqlite::open(&settings.path, &settings.keys, surroundings)?);
+                Ok(Self {
+                    clients: Arc::clone(&store) as Arc<dyn ClientStore>,
+                    grants: Arc::clone(&store) as Arc<dyn GrantStore>,
+                    sessions: store,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A connection as what a lane works with.
+
+use super::store_error;
+use crate::adapters::persistence::lane::Engine;
+use mxcp_actors::ports::StoreError;
+use rusqlite::{Connection, ErrorCode, ffi};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reading; sees what was committed before a transaction began.
+    Reading,
+    /// Changing.
+    Writing,
+}
+
+/// A connection with what it is for.
+#[derive(Debug)]
+pub(super) struct SqliteConnection {
+    database: Connection,
+    purpose: Purpose,
+    /// Set when a commit did not reach the disk. What the system holds of the file in memory is
+    /// then not what a restart would find, and only a restart tells, so nothing more is done.
+    is_lost: bool,
+}
+
+impl SqliteConnection {
+    /// Takes charge of `database`.
+    pub(super) fn new(database: Connection, purpose: Purpose) -> Self {
+        Self { database, purpose, is_lost: false }
+    }
+
+    /// The connection.
+    pub(super) fn database(&self) -> &Connection {
+        &self.database
+    }
+
+    fn run(&self, sql: &str) -> Result<(), StoreError> {
+        let done = self.database.prepare_cached(sql).and_then(|mut statement| statement.execute(()));
+        done.map(drop).map_err(|error| store_error(&error))
+    }
+}
+
+impl Engine for SqliteConnection {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.is_lost {
+            let detail = "a change did not reach the disk; restart mxcp when the disk is well again".to_owned();
+            return Err(StoreError { detail });
+        }
+        self.run(match self.purpose {
+            Purpose::Reading => "BEGIN",
+            Purpose::Writing => "BEGIN IMMEDIATE",
+        })
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let committed = self.database.prepare_cached("COMMIT").and_then(|mut statement| statement.execute(()));
+        committed.map(drop).map_err(|error| {
+            self.is_lost |= is_failed_sync(&error);
+            store_error(&error)
+        })
+    }
+
+    fn rollback(&mut self) {
+        // SQLite may have rolled back by itself already.
+        if !self.database.is_autocommit()
+            && let Err(error) = self.run("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+            self.is_lost = true;
+        }
+    }
+
+    fn step<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.purpose == Purpose::Reading {
+            return step(self);
+        }
+        if self.database.is_autocommit() {
+            // A full disk ends the transaction in the middle: what follows has nothing to stand on.
+            return Err(StoreError { detail: "the transaction was ended by an earlier failure".to_owned() });
+        }
+        self.run("SAVEPOINT step")?;
+        let done = step(self);
+        if !self.database.is_autocommit() {
+            if done.is_err() {
+                self.run("ROLLBACK TO step")?;
+            }
+            self.run("RELEASE step")?;
+        }
+        done
+    }
+}
+
+fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    let syncs = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
+    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        && error.sqlite_error().is_some_and(|error| syncs.contains(&error.extended_code))
+}

@@ -1,0 +1,102 @@
+//! Opening a file: whose it is, what is in it, and whether the keys fit.
+
+use super::SqliteStore;
+use super::connection::{Purpose, SqliteConnection};
+use super::schema::{self, Found};
+use crate::adapters::persistence::Surroundings;
+use crate::adapters::persistence::error::PersistenceError;
+use crate::adapters::persistence::files::{self, StoreLock};
+use crate::adapters::persistence::keys::{self, KeySource};
+use crate::adapters::persistence::lane::Lane;
+use crate::adapters::persistence::seal::Sealer;
+use crate::adapters::persistence::vault::{self, Marks};
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long another program, such as a backup, may hold the file before a change fails.
+const BUSY_MAX: Duration = Duration::from_secs(2);
+/// How large the write-ahead log may stay after a checkpoint.
+const WAL_KEPT_BYTES: i64 = 16 * 1024 * 1024;
+/// More than the store has of different statements.
+const STATEMENTS_KEPT: usize = 64;
+
+/// Opens the store at `path`, which is created when it is not there.
+///
+/// # Errors
+/// Why it cannot be used, with what to do.
+pub(in crate::adapters::persistence) fn open(
+    path: &Path,
+    keys: &KeySource,
+    surroundings: &Surroundings,
+) -> Result<SqliteStore, PersistenceError> {
+    files::prepare_folder_of(path)?;
+    for file in files_of(path) {
+        files::check_is_private(&file)?;
+    }
+    let lock = StoreLock::take(path)?;
+    files::create_private(path)?;
+    let mut writing = connect(path, Purpose::Writing)?;
+    let found = schema::inspect(&writing, path)?;
+    let keys = keys::load(keys, path, found == Found::Empty, surroundings.entropy.as_ref())?;
+    configure(&writing).map_err(|error| schema::explain(path, &error))?;
+    schema::migrate(&mut writing, path, found, surroundings.clock.now().as_micros())?;
+    let sealer = Arc::new(Sealer::new(keys, Arc::clone(&surroundings.entropy)));
+    let users = vault::unlock(&SqliteMarks(&writing), &sealer, path, surroundings.entropy.as_ref())?;
+    let reading = connect(path, Purpose::Reading)?;
+    let lane = |name, database, purpose| {
+        Lane::start(name, SqliteConnection::new(database, purpose))
+            .map_err(PersistenceError::refused("start a thread for", path))
+    };
+    Ok(SqliteStore {
+        writes: lane("store-writes", writing, Purpose::Writing)?,
+        reads: lane("store-reads", reading, Purpose::Reading)?,
+        sealer,
+        users,
+        _lock: lock,
+    })
+}
+
+/// The files that a store at `path` may consist of.
+fn files_of(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|end| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    })
+}
+
+fn connect(path: &Path, purpose: Purpose) -> Result<Connection, PersistenceError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connected = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_MAX)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        if purpose == Purpose::Reading {
+            connection.pragma_update(None, "query_only", true)?;
+        }
+        Ok(connection)
+    };
+    connected().map_err(|error| schema::explain(path, &error))
+}
+
+/// What makes a commit survive a loss of power, and reading independent of writing.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))
+}
+
+/// The `meta` table as the place of the marks.
+struct SqliteMarks<'a>(&'a Connection);
+
+impl Marks for SqliteMarks<'_> {
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        schema::meta(self.0, name).map_err(|error| error.to_string())
+    }
+
+    fn set(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        schema::set_meta(self.0, name, value).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,295 @@
+//! Sessions and the hashes of their tokens.
+
+use super::{SqliteStore, execute, hash_of, json_of, limit, query, query_first, to_json};
+use crate::adapters::persistence::seal::{Place, Sealer};
+use mxcp_actors::model::ids::{SessionId, UserId};
+use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::secret::TokenHash;
+use mxcp_actors::model::session::{Session, SessionKind};
+use mxcp_actors::model::timestamp::Timestamp;
+use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
+use mxcp_actors::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
+use mxcp_actors::ports::{StoreError, StoreResult};
+use rusqlite::{Connection, Row};
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::Arc;
+
+/// A row of `sessions` as it is kept.
+#[derive(Debug)]
+struct SessionRow {
+    id: String,
+    idle_expires_at: i64,
+    sealed_session: Vec<u8>,
+    sealed_upstream_tokens: Option<Vec<u8>>,
+}
+
+/// What [`SessionRow::read`] reads.
+macro_rules! session_columns {
+    () => {
+        "id, idle_expires_at, sealed_session, sealed_upstream_tokens"
+    };
+}
+
+impl SessionRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            idle_expires_at: row.get(1)?,
+            sealed_session: row.get(2)?,
+            sealed_upstream_tokens: row.get(3)?,
+        })
+    }
+
+    fn open(self, sealer: &Sealer) -> Result<Session, StoreError> {
+        let mut session: Session = sealer.open(session_place(&self.id), self.sealed_session)?;
+        session.idle_expires_at = Timestamp::from_micros(self.idle_expires_at);
+        let upstream = self.sealed_upstream_tokens.map(|sealed| sealer.open(upstream_place(&self.id), sealed));
+        session.upstream = upstream.transpose()?;
+        Ok(session)
+    }
+}
+
+fn session_place(id: &str) -> Place<'_> {
+    Place { table: "sessions", row: id.as_bytes() }
+}
+
+fn upstream_place(id: &str) -> Place<'_> {
+    Place { table: "sessions.upstream", row: id.as_bytes() }
+}
+
+/// When the provider's token ends, where it can be refreshed.
+fn refresh_due_at(upstream: Option<&UpstreamTokens>) -> Option<i64> {
+    let upstream = upstream.filter(|tokens| tokens.refresh_token.is_some())?;
+    upstream.expires_at.map(Timestamp::as_micros)
+}
+
+fn access_token(row: &Row<'_>) -> rusqlite::Result<AccessTokenRecord> {
+    Ok(AccessTokenRecord {
+        hash: hash_of(row, 0)?,
+        session_id: SessionId::new(row.get::<_, String>(1)?),
+        scopes: json_of::<ScopeSet>(row, 2)?,
+        expires_at: Timestamp::from_micros(row.get(3)?),
+    })
+}
+
+impl SqliteStore {
+    /// The session that `sql` finds.
+    fn find_one<K: rusqlite::ToSql + Send + 'static>(
+        &self,
+        sql: &'static str,
+        key: K,
+    ) -> StoreResult<'_, Option<Session>> {
+        Box::pin(async move {
+            let row = self.read(move |database| query_first(database, sql, [key], SessionRow::read));
+            row.await?.map(|row| row.open(&self.sealer)).transpose()
+        })
+    }
+}
+
+impl SessionStore for SqliteStore {
+    fn load_sessions(&self, now: Timestamp) -> StoreResult<'_, Vec<StoredSession>> {
+        let sealer = Arc::clone(&self.sealer);
+        self.reads.run(move |engine| {
+            let rows = read_live(engine.database(), now).map_err(|error| super::store_error(&error))?;
+            open_all(rows, &sealer)
+        })
+    }
+
+    fn insert_session(&self, session: Session) -> StoreResult<'_, ()> {
+        Box::pin(async move {
+            let (user_hash, upstream) = (self.users.hash(&session.user.id), session.upstream.clone());
+            let session = Session { upstream: None, ..session };
+            let sealed = self.sealer.seal(session_place(session.id.as_str()), &session)?;
+            let sealed_upstream =
+                upstream.as_ref().map(|tokens| self.sealer.seal(upstream_place(session.id.as_str()), tokens));
+            let (sealed_upstream, due) = (sealed_upstream.transpose()?, refresh_due_at(upstream.as_ref()));
+            self.write(move |database| {
+                let sql = "INSERT INTO sessions (id, user_hash, client_id, cookie_hash, idle_expires_at, expires_at,
+                               refresh_due_at, sealed_session, sealed_upstream_tokens)
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                let cookie = match &session.kind {
+                    SessionKind::Browser { cookie_hash } => Some(cookie_hash.as_bytes()),
+                    SessionKind::Client { .. } => None,
+                };
+                let client = session.client_id().map(|id| id.as_str());
+                let (idle, end) = (session.idle_expires_at.as_micros(), session.expires_at.as_micros());
+                let row = (session.id.as_str(), user_hash, client, cookie, idle, end, due, sealed, sealed_upstream);
+                execute(database, sql, row).map(drop)
+            })
+            .await
+        })
+    }
+
+    fn find_session(&self, id: SessionId) -> StoreResult<'_, Option<Session>> {
+        let sql = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = ?1");
+        self.find_one(sql, id.as_str().to_owned())
+    }
+
+    fn list_user_sessions(&self, user: UserId) -> StoreResult<'_, Vec<Session>> {
+        Box::pin(async move {
+            let user_hash = self.users.hash(&user);
+            let sql = concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_hash = ?1");
+            let rows = self.read(move |database| query(database, sql, [user_hash], SessionRow::read));
+            rows.await?.into_iter().map(|row| row.open(&self.sealer)).collect()
+        })
+    }
+
+    fn find_browser_session(&self, cookie: TokenHash) -> StoreResult<'_, Option<Session>> {
+        let sql = concat!("SELECT ", session_columns!(), " FROM sessions WHERE cookie_hash = ?1");
+        self.find_one(sql, *cookie.as_bytes())
+    }
+
+    fn remove_session(&self, id: SessionId) -> StoreResult<'_, Option<Session>> {
+        Box::pin(async move {
+            let removed = self.write(move |database| {
+                let sql = concat!("DELETE FROM sessions WHERE id = ?1 RETURNING ", session_columns!());
+                let row = query_first(database, sql, [id.as_str()], SessionRow::read)?;
+                execute(database, "DELETE FROM access_tokens WHERE session_id = ?1", [id.as_str()])?;
+                execute(database, "DELETE FROM refresh_tokens WHERE session_id = ?1", [id.as_str()])?;
+                Ok(row)
+            });
+            removed.await?.map(|row| row.open(&self.sealer)).transpose()
+        })
+    }
+
+    fn change_tokens(&self, session: SessionId, change: TokenChange) -> StoreResult<'_, bool> {
+        self.write(move |database| change_tokens(database, &session, &change))
+    }
+
+    fn find_refresh_token(&self, hash: TokenHash) -> StoreResult<'_, Option<RefreshTokenRecord>> {
+        self.read(move |database| {
+            let sql = "SELECT session_id, expires_at, rotation FROM refresh_tokens WHERE token_hash = ?1";
+            query_first(database, sql, [hash.as_bytes()], |row| {
+                let is_rotated = row.get_ref(2)? != rusqlite::types::ValueRef::Null;
+                Ok(RefreshTokenRecord {
+                    hash,
+                    session_id: SessionId::new(row.get::<_, String>(0)?),
+                    expires_at: Timestamp::from_micros(row.get(1)?),
+                    rotation: is_rotated.then(|| json_of(row, 2)).transpose()?,
+                })
+            })
+        })
+    }
+
+    fn find_access_token(&self, hash: TokenHash) -> StoreResult<'_, Option<AccessTokenRecord>> {
+        self.read(move |database| {
+            let sql = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE token_hash = ?1";
+            query_first(database, sql, [hash.as_bytes()], access_token)
+        })
+    }
+
+    fn remove_access_token(&self, hash: TokenHash) -> StoreResult<'_, bool> {
+        self.write(move |database| {
+            Ok(execute(database, "DELETE FROM access_tokens WHERE token_hash = ?1", [hash.as_bytes()])? == 1)
+        })
+    }
+
+    fn put_upstream_tokens(&self, id: SessionId, tokens: UpstreamTokens) -> StoreResult<'_, bool> {
+        Box::pin(async move {
+            let sealed = self.sealer.seal(upstream_place(id.as_str()), &tokens)?;
+            let due = refresh_due_at(Some(&tokens));
+            self.write(move |database| {
+                let sql = "UPDATE sessions SET sealed_upstream_tokens = ?2, refresh_due_at = ?3 WHERE id = ?1";
+                Ok(execute(database, sql, (id.as_str(), sealed, due))? == 1)
+            })
+            .await
+        })
+    }
+
+    fn list_refresh_due(&self, before: Timestamp, rows: usize) -> StoreResult<'_, Vec<SessionId>> {
+        self.read(move |database| {
+            let sql = "SELECT id FROM sessions WHERE refresh_due_at < ?1 ORDER BY refresh_due_at LIMIT ?2";
+            query(database, sql, (before.as_micros(), limit(rows)), |row| row.get::<_, String>(0).map(SessionId::new))
+        })
+    }
+
+    fn sweep_sessions(&self, now: Timestamp, rows: usize) -> StoreResult<'_, SweptTokens> {
+        self.write(move |database| {
+            let (now, rows) = (now.as_micros(), limit(rows));
+            let access = "DELETE FROM access_tokens WHERE token_hash IN (
+                              SELECT token_hash FROM access_tokens WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2
+                          ) RETURNING token_hash";
+            let access_tokens = query(database, access, (now, rows), |row| hash_of(row, 0))?;
+            let refresh = "DELETE FROM refresh_tokens WHERE token_hash IN (
+                               SELECT token_hash FROM refresh_tokens WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+            execute(database, refresh, (now, rows))?;
+            let over = "SELECT id FROM sessions WHERE min(idle_expires_at, expires_at) <= ?1 LIMIT ?2";
+            let expired_sessions =
+                query(database, over, (now, rows), |row| row.get::<_, String>(0).map(SessionId::new))?;
+            Ok(SweptTokens { access_tokens, expired_sessions })
+        })
+    }
+}
+
+/// Everything is looked at before anything is changed, so that false means: nothing was changed.
+fn change_tokens(database: &Connection, session: &SessionId, change: &TokenChange) -> rusqlite::Result<bool> {
+    let id = session.as_str();
+    let is_there = "SELECT 1 FROM sessions WHERE id = ?1";
+    if query_first(database, is_there, [id], |_| Ok(()))?.is_none() {
+        return Ok(false);
+    }
+    if let Some((used, rotation)) = &change.rotated {
+        let rotate = "UPDATE refresh_tokens SET rotation = ?2 WHERE token_hash = ?1 AND rotation IS NULL";
+        if execute(database, rotate, (used.as_bytes(), to_json(rotation)?))? == 0 {
+            return Ok(false);
+        }
+    }
+    let prolong = "UPDATE sessions SET idle_expires_at = ?2 WHERE id = ?1";
+    execute(database, prolong, (id, change.idle_expires_at.as_micros()))?;
+    let access = &change.access;
+    let add = "INSERT INTO access_tokens (token_hash, session_id, scopes, expires_at) VALUES (?1, ?2, ?3, ?4)";
+    let scopes = to_json(&access.scopes)?;
+    let of_session = access.session_id.as_str();
+    execute(database, add, (access.hash.as_bytes(), of_session, scopes, access.expires_at.as_micros()))?;
+    if let Some(refresh) = &change.refresh {
+        let add = "INSERT INTO refresh_tokens (token_hash, session_id, expires_at) VALUES (?1, ?2, ?3)";
+        let row = (refresh.hash.as_bytes(), refresh.session_id.as_str(), refresh.expires_at.as_micros());
+        execute(database, add, row)?;
+    }
+    Ok(true)
+}
+
+/// The rows of what is live, each with its tokens.
+fn read_live(database: &Connection, now: Timestamp) -> rusqlite::Result<Vec<(SessionRow, Vec<AccessTokenRecord>)>> {
+    let now = now.as_micros();
+    let mut tokens: HashMap<String, Vec<AccessTokenRecord>> = HashMap::new();
+    let all = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE expires_at > ?1";
+    for token in query(database, all, [now], access_token)? {
+        tokens.entry(token.session_id.as_str().to_owned()).or_default().push(token);
+    }
+    let live = concat!("SELECT ", session_columns!(), " FROM sessions WHERE min(idle_expires_at, expires_at) > ?1");
+    query(database, live, [now], |row| {
+        let row = SessionRow::read(row)?;
+        let tokens = tokens.remove(&row.id).unwrap_or_default();
+        Ok((row, tokens))
+    })
+}
+
+/// Opens all rows on all cores: the daemon waits for it at its start.
+fn open_all(
+    mut rows: Vec<(SessionRow, Vec<AccessTokenRecord>)>,
+    sealer: &Sealer,
+) -> Result<Vec<StoredSession>, StoreError> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = rows.len().div_ceil(cores).max(1);
+    let mut shares = Vec::new();
+    while !rows.is_empty() {
+        shares.push(rows.split_off(rows.len().saturating_sub(share)));
+    }
+    let open = |share: Vec<(SessionRow, Vec<AccessTokenRecord>)>| -> Result<Vec<StoredSession>, StoreError> {
+        let opened = share
+            .into_iter()
+            .map(|(row, access_tokens)| Ok(StoredSession { session: row.open(sealer)?, access_tokens }));
+        opened.collect()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| open(share))).collect();
+        let mut sessions = Vec::new();
+        for thread in threads {
+            let panicked = |_| StoreError { detail: "reading the sessions panicked".to_owned() };
+            sessions.append(&mut thread.join().map_err(panicked)??);
+        }
+        Ok(sessions)
+    })
+}

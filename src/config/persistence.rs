@@ -1,0 +1,48 @@
+//! `auth.persistence`: where sign-ins and registered clients survive a restart.
+
+use super::reader::{Field, Table};
+use super::settings::{PersistenceConfiguration, PersistenceKind};
+use crate::adapters::persistence::is_key;
+use mxcp_actors::model::secret::Secret;
+
+const KINDS: [(&str, PersistenceKind); 1] = [("sqlite", PersistenceKind::Sqlite)];
+
+/// Reads the block.
+pub(super) fn read(field: &Field<'_>) -> Option<PersistenceConfiguration> {
+    field.table(|table| {
+        let kind = table.get_or_null("type");
+        let kind = kind.map_or(Some(PersistenceKind::Sqlite), |field| field.choice(&KINDS));
+        let path = match table.get("path") {
+            Some(field) => field.path(),
+            None => kind.and_then(|kind| table.field().path_of(kind.default_path())),
+        };
+        let mut encryption_keys = table.get("encryption_key").and_then(|field| read_keys(&field)).unwrap_or_default();
+        // The Python product's name for it; its keys are as long as ours.
+        encryption_keys.extend(read_key_of(table, "auth_encryption_key"));
+        Some(PersistenceConfiguration { kind: kind?, path: path?, encryption_keys })
+    })
+}
+
+/// One key, or several of which the first one seals.
+fn read_keys(field: &Field<'_>) -> Option<Vec<Secret>> {
+    if !field.is_list() {
+        return read_key(field).map(|key| vec![key]);
+    }
+    if field.is_empty() {
+        field.fault("must hold at least one key; without encryption_key a key file is made beside the database");
+    }
+    field.list(|item| read_key(&item))
+}
+
+fn read_key_of(table: &mut Table<'_, '_>, key: &'static str) -> Option<Secret> {
+    table.get(key).and_then(|field| read_key(&field))
+}
+
+fn read_key(field: &Field<'_>) -> Option<Secret> {
+    let text = field.nonempty_text()?;
+    if !is_key(text.trim()) {
+        field.fault("expected 32 random bytes in base64 or hexadecimal, such as `openssl rand -base64 32` prints");
+        return None;
+    }
+    Some(Secret::new(text.trim()))
+}
