@@ -16,6 +16,7 @@ use crate::config::{
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
+use crate::http::handover::StopSignal;
 use crate::http::host_guard::{Names, NamesOf};
 use crate::http::mcp::{BODY_MAX_DEFAULT, McpOptions, McpShared};
 use crate::http::oauth::{MetadataDocuments, MetadataOptions};
@@ -60,6 +61,7 @@ pub struct Daemon {
     supervisor: Supervisor,
     engine: Arc<DuckDbEngine>,
     stopping: watch::Sender<bool>,
+    are_sockets_inherited: bool,
     base_url: String,
     port: u16,
 }
@@ -77,7 +79,7 @@ impl Daemon {
     /// Whatever keeps it from serving, for the operator.
     pub async fn start(configuration: &Configuration, options: &ServeOptions) -> anyhow::Result<Self> {
         let http = &configuration.http;
-        let listeners = listeners(http, options.port)?;
+        let Sockets { listeners, are_inherited } = sockets(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
         let settings = settings(configuration, &base_url)?;
@@ -90,7 +92,7 @@ impl Daemon {
         let (stopping, is_stopping) = watch::channel(false);
         let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
         let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
-        Ok(Self { server, handle, supervisor, engine, stopping, base_url, port })
+        Ok(Self { server, handle, supervisor, engine, stopping, are_sockets_inherited: are_inherited, base_url, port })
     }
 
     /// The URL that clients use.
@@ -111,7 +113,7 @@ impl Daemon {
     /// # Errors
     /// When it stopped for another reason than `shutdown`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, handle, mut supervisor, engine, stopping, .. } = self;
+        let Self { server, handle, mut supervisor, engine, stopping, are_sockets_inherited, .. } = self;
         let mut serving = actix_rt::spawn(server);
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
@@ -120,7 +122,7 @@ impl Daemon {
         };
         // Streams that would stay open for ever end themselves.
         stopping.send_replace(true);
-        handle.stop(true).await;
+        server::stop(&handle, are_sockets_inherited).await;
         supervisor.stop().await;
         tokio::task::spawn_blocking(move || engine.close()).await?;
         outcome
@@ -163,17 +165,25 @@ impl Workshop {
     }
 }
 
+/// What is listened on.
+struct Sockets {
+    listeners: Vec<TcpListener>,
+    /// Whether the service manager keeps them open when the daemon has ended.
+    are_inherited: bool,
+}
+
 /// The sockets of the service manager, or else those that the configuration names.
-fn listeners(http: &HttpSettings, port: Option<u16>) -> anyhow::Result<Vec<TcpListener>> {
+fn sockets(http: &HttpSettings, port: Option<u16>) -> anyhow::Result<Sockets> {
     let inherited =
         server::inherited().context("the service manager passed a socket that is not of use (LISTEN_FDS)")?;
     if !inherited.is_empty() {
-        return Ok(inherited);
+        return Ok(Sockets { listeners: inherited, are_inherited: true });
     }
     let port = port.unwrap_or(http.port);
-    server::listen(&http.host, port).with_context(|| {
+    let listeners = server::listen(&http.host, port).with_context(|| {
         format!("cannot listen on {}:{port}; is another server running there? choose another with --port", http.host)
-    })
+    })?;
+    Ok(Sockets { listeners, are_inherited: false })
 }
 
 /// Opens the project's database.
@@ -410,7 +420,7 @@ fn server_parts(
             sessions: (!is_stateless).then(|| handles.mcp_sessions.clone()),
             instructions: None,
             body_max: BODY_MAX_DEFAULT,
-            is_stopping,
+            is_stopping: is_stopping.clone(),
         },
     )?;
     let state = AppState {
@@ -428,5 +438,6 @@ fn server_parts(
         names,
         routes: RouteOptions { callback_path: callback_path(&configuration.auth.provider), needs_login },
         workers: supervisor.workers().clone(),
+        stop_signal: StopSignal::new(is_stopping),
     })
 }

@@ -1,7 +1,10 @@
 //! The real program as a process of its own, serving a copy of the quickstart.
 
+use crate::config_project::Project;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -57,14 +60,62 @@ impl Drop for Daemon {
     }
 }
 
+/// The daemon as a process whose socket outlives it, as under a service manager.
+pub(crate) struct Serving {
+    process: Child,
+}
+
+impl Serving {
+    /// Starts the daemon and waits until it says that it is ready.
+    pub(crate) fn start(project: &Project, listener: &TcpListener) -> Self {
+        let socket: OwnedFd = listener.try_clone().unwrap().into();
+        let program = env!("CARGO_BIN_EXE_mxcp");
+        let mut command = in_project(project.root(), Command::new("sh"));
+        // The socket comes as file 0 and is wanted as file 3 (sd_listen_fds(3)).
+        let script = "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 0</dev/null; exec \"$0\" serve";
+        let log = project.root().join("serve.log");
+        command.args(["-c", script, program]).stdin(socket).stdout(Stdio::piped());
+        command.stderr(File::options().create(true).append(true).open(&log).unwrap());
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let is_ready = lines.any(|line| line.starts_with("Ready"));
+        assert!(is_ready, "not started: {}", std::fs::read_to_string(&log).unwrap());
+        Self { process }
+    }
+
+    /// Ends it at once, without a chance to tidy up.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn terminate(mut self) {
+        assert!(Command::new("kill").arg(self.process.id().to_string()).status().unwrap().success());
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to do.
+        let _ended = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
+
 /// Where the source tree is.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program in the folder of a project, free of settings from the outside.
+/// The program in the folder of a project.
 fn mxcp(project: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mxcp"));
+    in_project(project, Command::new(env!("CARGO_BIN_EXE_mxcp")))
+}
+
+/// A command in the folder of a project, free of settings from the outside.
+fn in_project(project: &Path, mut command: Command) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MXCP_")) {
         command.env_remove(name);
     }

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod cookies;
 pub mod cors;
+pub mod handover;
 pub mod host_guard;
 pub mod mcp;
 pub mod oauth;

@@ -1,6 +1,7 @@
 //! The HTTP server: sockets, workers, limits, and how it stops.
 
 use super::AppState;
+use super::handover::{self, StopSignal};
 use super::host_guard::{self, Names};
 use super::mcp::{McpShared, McpState};
 use super::plain_errors;
@@ -21,6 +22,9 @@ use std::time::Duration;
 const SHUTDOWN_SECS: u64 = 30;
 /// How long a client may take to send the head of its request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a client whose connection was taken may still take to ask, when the next daemon takes
+/// the connections that come now.
+const HANDOVER: Duration = Duration::from_millis(250);
 /// How long a connection may wait for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
@@ -37,6 +41,8 @@ pub struct ServerParts {
     pub routes: RouteOptions,
     /// Starts each worker's actors.
     pub workers: WorkerStarter,
+    /// Changes when the daemon begins to stop.
+    pub stop_signal: StopSignal,
 }
 
 /// Opens the sockets of `host`. With port 0 the system chooses one, the same for all addresses.
@@ -79,13 +85,24 @@ pub fn inherited() -> io::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
+/// Stops taking connections, answers whatever was asked, and ends the server. `is_handed_over`
+/// says that the sockets stay open for another process: then those who were let in last are
+/// waited for, because they would have been served there.
+pub async fn stop(handle: &ServerHandle, is_handed_over: bool) {
+    if is_handed_over {
+        handle.pause().await;
+        tokio::time::sleep(HANDOVER).await;
+    }
+    handle.stop(true).await;
+}
+
 /// Starts serving. The server runs when it is awaited, and stops by its handle.
 ///
 /// # Errors
 /// When a socket cannot be used.
 pub fn start(parts: ServerParts, listeners: Vec<TcpListener>) -> io::Result<(Server, ServerHandle)> {
-    let ServerParts { state, mcp, names, routes, workers } = parts;
-    let (state, names) = (Data::from(state), Data::from(names));
+    let ServerParts { state, mcp, names, routes, workers, stop_signal } = parts;
+    let (state, names, stop_signal) = (Data::from(state), Data::from(names), Data::new(stop_signal));
     let app = move || {
         let handles = workers.start();
         let mcp_state = McpState::new(Arc::clone(&mcp), handles.tool_calls);
@@ -93,11 +110,13 @@ pub fn start(parts: ServerParts, listeners: Vec<TcpListener>) -> io::Result<(Ser
         App::new()
             .app_data(state.clone())
             .app_data(names.clone())
+            .app_data(stop_signal.clone())
             .configure(move |config| routes::configure(config, &routes, &mcp_state))
             .default_service(web::to(routes::not_found))
             .wrap(from_fn(plain_errors::rewrite))
             .wrap(from_fn(host_guard::check_host))
             .wrap(from_fn(request_id::assign))
+            .wrap(from_fn(handover::end_connections))
     };
     let mut server = HttpServer::new(app)
         .workers(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))

@@ -121,12 +121,16 @@ impl TestApp {
 
     /// A daemon that is set up otherwise.
     pub(crate) async fn with(setup: Setup) -> Self {
-        let project = setup.write();
-        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
-        let mut app =
-            Self { address: String::new(), issuer: String::new(), http: http.build().unwrap(), project, running: None };
+        let mut app = Self::outside(setup.write(), 0);
         app.run(0).await;
         app
+    }
+
+    /// A daemon on that port that the test starts by itself.
+    pub(crate) fn outside(project: Project, port: u16) -> Self {
+        let http = Client::builder().no_proxy().redirect(Policy::none()).pool_max_idle_per_host(0);
+        let address = format!("http://127.0.0.1:{port}");
+        Self { issuer: address.clone(), address, http: http.build().unwrap(), project, running: None }
     }
 
     /// Stops the daemon in order, and starts it again where it was, with what was configured then.
