@@ -11,6 +11,7 @@ pub mod local_users;
 pub mod null_audit;
 pub mod oidc;
 pub mod persistence;
+pub mod start_pages;
 pub mod system;
 mod upstream_api;
 mod upstream_error;
