@@ -11,7 +11,7 @@ QUICKSTART := config-examples/quickstart
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release install fmt fmt-check lint test test-fast doc deny bench ci
+.PHONY: help run build release install fmt fmt-check lint test test-fast crash-test doc deny bench ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ doc: $(DUCKDB_LIB_DIR)/libduckdb.so ## Build the documentation of the code
 
 deny: ## Check licences and sources of dependencies (needs cargo-deny)
 	@cargo deny --offline check bans licenses sources
+
+ROUNDS ?= 300
+crash-test: $(DUCKDB_LIB_DIR)/libduckdb.so ## Kill the daemon at random moments under load, ROUNDS times
+	@MXCP_CRASH_ROUNDS=$(ROUNDS) cargo test --locked --test it crash::
 
 bench: $(DUCKDB_LIB_DIR)/libduckdb.so ## Measure the daemon against its aims
 	@cargo bench --locked --bench daemon

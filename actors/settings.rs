@@ -1,6 +1,7 @@
 //! Limits, lifetimes and names that the actors work by, already checked. No file formats.
 
 use crate::model::client::Client;
+use crate::model::host_pattern::HostPattern;
 use crate::model::resource::Resource;
 use crate::model::scope::ScopeSet;
 use std::time::Duration;
@@ -37,6 +38,27 @@ impl Default for Lifetimes {
     }
 }
 
+/// Which clients may come with a metadata document (OAuth Client ID Metadata Document).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientDocumentSettings {
+    /// The only hosts whose documents are read; `None` for any.
+    pub allowed_hosts: Option<Vec<HostPattern>>,
+    /// Hosts whose documents are not read, whatever else is allowed.
+    pub denied_hosts: Vec<HostPattern>,
+    /// Whether documents may be on this machine, and there by plain http: only when the server
+    /// itself is for this machine.
+    pub allows_loopback: bool,
+}
+
+impl ClientDocumentSettings {
+    /// Whether documents of `host` are read.
+    #[must_use]
+    pub fn accepts_host(&self, host: &str) -> bool {
+        let is_meant = |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(host));
+        !is_meant(&self.denied_hosts) && self.allowed_hosts.as_deref().is_none_or(is_meant)
+    }
+}
+
 /// Everything that the actors are told once, at start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -60,6 +82,9 @@ pub struct Settings {
     pub is_registration_open: bool,
     /// The most clients that may be registered at a time.
     pub registered_clients_max: u64,
+    /// Which clients may come with a metadata document instead of a registration; `None` when none
+    /// may.
+    pub client_documents: Option<ClientDocumentSettings>,
     /// How long one query may run.
     pub query_deadline: Duration,
     /// The most rows that one query may return.
@@ -102,6 +127,23 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_of_documents_are_accepted_as_the_operator_says() {
+        let patterns = |hosts: &[&str]| hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect::<Vec<_>>();
+        for (allowed, denied, is_accepted) in [
+            (None, vec![], true),
+            (None, patterns(&["app.example.com"]), false),
+            (None, patterns(&["other.example.com"]), true),
+            (Some(patterns(&["*.example.com"])), vec![], true),
+            (Some(patterns(&["other.example.com"])), vec![], false),
+            (Some(patterns(&["*.example.com"])), patterns(&["app.example.com"]), false),
+        ] {
+            let settings =
+                ClientDocumentSettings { allowed_hosts: allowed, denied_hosts: denied, allows_loopback: false };
+            assert_eq!(settings.accepts_host("app.example.com"), is_accepted, "{settings:?}");
+        }
+    }
 
     #[test]
     fn only_a_server_on_this_machine_has_other_names() {

@@ -16,13 +16,14 @@ use crate::mcp_sessions::{McpSessionLimits, McpSessionsHandle, McpSessionsPorts}
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::StoreError;
 use crate::ports::audit_store::AuditStore;
+use crate::ports::client_metadata::ClientMetadataSource;
 use crate::ports::client_store::ClientStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::grant_store::GrantStore;
 use crate::ports::session_store::SessionStore;
 use crate::ports::sql_engine::SqlEngine;
-use crate::sessions::{SessionPorts, SessionsHandle};
+use crate::sessions::{People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
@@ -42,6 +43,8 @@ pub struct Ports {
     pub audit_store: Arc<dyn AuditStore>,
     /// Keeps clients.
     pub client_store: Arc<dyn ClientStore>,
+    /// Fetches metadata documents of clients; `None` when clients must be registered.
+    pub client_metadata_source: Option<Arc<dyn ClientMetadataSource>>,
     /// Keeps logins and codes.
     pub grant_store: Arc<dyn GrantStore>,
     /// Keeps sessions.
@@ -59,6 +62,15 @@ pub struct Definitions {
     pub catalog: Arc<ToolCatalog>,
     /// The compiled rules.
     pub policy_book: Arc<PolicyBook>,
+}
+
+/// Who may still be signed in from an earlier run.
+fn people(login_method: &LoginMethod) -> People {
+    match login_method {
+        LoginMethod::Off => People::Nobody,
+        LoginMethod::Password(directory) => People::Listed(Arc::clone(directory)),
+        LoginMethod::Provider(idp) => People::OfProvider(idp.name().to_owned()),
+    }
 }
 
 /// The running actors.
@@ -89,6 +101,7 @@ impl Supervisor {
         let audit_log = start_audit_log(&audit_arbiter.handle(), &ports, guard("audit_log")).await?;
         let registrar = Registrar::new(
             Arc::clone(&ports.client_store),
+            ports.client_metadata_source.clone(),
             Arc::clone(&ports.clock),
             Arc::clone(&ports.entropy),
             audit_log.clone(),
@@ -107,6 +120,7 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
+            people: people(&ports.login_method),
         };
         let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
         let refresher = Refresher {

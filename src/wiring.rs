@@ -1,6 +1,7 @@
 //! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
 //! sees all of them.
 
+use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
 use crate::adapters::github::{GitHubIdp, GitHubSettings};
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
@@ -8,10 +9,12 @@ use crate::adapters::jsonl_audit::JsonlAuditStore;
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
+use crate::adapters::outgoing_guard::OutgoingGuard;
 use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{
-    Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind, ProviderSettings,
+    ClientDocuments, Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind,
+    ProviderSettings,
 };
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
@@ -30,10 +33,11 @@ use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::audit_store::AuditStore;
+use mxcp_actors::ports::client_metadata::ClientMetadataSource;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::SqlEngine;
-use mxcp_actors::settings::Settings;
+use mxcp_actors::settings::{ClientDocumentSettings, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use mxcp_actors::tool_calls::ToolCatalog;
 use std::fmt;
@@ -82,11 +86,12 @@ impl Daemon {
         let Sockets { listeners, are_inherited } = sockets(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
-        let settings = settings(configuration, &base_url)?;
+        let documents = client_documents(configuration, &listeners)?;
+        let settings = Settings { client_documents: documents, ..settings(configuration, &base_url)? };
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
-        let ports = ports(configuration, &base_url, Arc::clone(&engine), kept)?;
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -147,9 +152,10 @@ impl Workshop {
         let base_url = configuration.http.base_url(None);
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
+        let settings = settings(configuration, &base_url)?;
         let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
-        let ports = ports(configuration, &base_url, Arc::clone(&engine), kept)?;
-        let supervisor = Supervisor::start(ports, settings(configuration, &base_url)?, definitions).await?;
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
+        let supervisor = Supervisor::start(ports, settings, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
 
@@ -214,9 +220,27 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
         registered_clients_max: REGISTERED_CLIENTS_MAX,
+        // Where nobody signs in no client will be asked about.
+        client_documents: None,
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
+}
+
+/// Which clients may come with a metadata document.
+fn client_documents(
+    configuration: &Configuration,
+    listeners: &[TcpListener],
+) -> anyhow::Result<Option<ClientDocumentSettings>> {
+    // Of the sockets, because those of the service manager need not be what the configuration says.
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let allows_loopback = configuration.http.is_for_this_machine_alone(&addresses);
+    let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled());
+    Ok(documents.map(|ClientDocuments { allowed_hosts, denied_hosts }| ClientDocumentSettings {
+        allowed_hosts,
+        denied_hosts,
+        allows_loopback,
+    }))
 }
 
 /// Everything about tools that can be worked out before the first call: schemas, validators,
@@ -318,21 +342,32 @@ pub fn persistence_settings(configuration: &Configuration) -> Option<Persistence
 
 fn ports(
     configuration: &Configuration,
-    base_url: &str,
+    settings: &Settings,
     engine: Arc<DuckDbEngine>,
     kept: Kept,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let documents = settings.client_documents.as_ref();
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
         audit_store: kept.audit,
         client_store: kept.stores.clients,
+        client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
         grant_store: kept.stores.grants,
         session_store: kept.stores.sessions,
         sql_engine: engine,
-        login_method: login_method(&configuration.auth.provider, base_url, &clock)?,
+        login_method: login_method(&configuration.auth.provider, &settings.issuer, &clock)?,
         clock,
     })
+}
+
+fn client_metadata(
+    documents: &ClientDocumentSettings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn ClientMetadataSource>> {
+    let source = HttpClientMetadata::new(OutgoingGuard::new(documents.allows_loopback), Arc::clone(clock));
+    let source = source.context("cannot fetch metadata documents of clients (auth.client_metadata_documents)")?;
+    Ok(Arc::new(source))
 }
 
 fn login_method(provider: &ProviderSettings, base_url: &str, clock: &Arc<dyn Clock>) -> anyhow::Result<LoginMethod> {

@@ -60,7 +60,7 @@ fn the_examples_say_what_their_names_promise() {
     let ProviderSettings::Local(local) = auth_of("local-users.yaml").provider else { panic!() };
     assert_eq!(local.users.len(), 2);
     let clients = auth_of("static-clients.yaml");
-    assert!(!clients.is_registration_enabled);
+    assert!(!clients.is_registration_enabled && clients.client_documents.is_none());
     assert_eq!(clients.clients[0].secret.as_ref().unwrap().expose(), "value-of-CLIENT_SECRET");
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");

@@ -19,11 +19,17 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with some variables of the environment.
+    pub(crate) fn start_with(environment: &[(&str, &str)]) -> Self {
         let project = TempDir::new().unwrap();
         copy_folder(&repository().join("config-examples/quickstart"), project.path());
         run(mxcp(project.path()).args(["query", "--file", "sql/data.sql"]));
         let log = project.path().join("serve.log");
         let mut serve = mxcp(project.path());
+        serve.envs(environment.iter().copied());
         serve.args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut process = serve.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);

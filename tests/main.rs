@@ -7,6 +7,8 @@
 )]
 
 mod browser;
+mod client_documents;
+mod client_metadata;
 mod common;
 mod config_errors;
 mod config_examples;

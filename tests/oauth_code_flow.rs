@@ -102,6 +102,7 @@ async fn the_documents_are_the_same_at_every_place_and_name_one_issuer() {
             "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
+            "client_id_metadata_document_supported": true,
         })
     );
     assert_eq!(

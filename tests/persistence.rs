@@ -1,6 +1,8 @@
 //! What survives a restart when `auth.persistence` is set, and what happens when it cannot be kept.
 
 use crate::common::{Browser, OAuthClient, Setup, TestApp, Tokens, give_password, header, oauth_error};
+use crate::config_project::PASSWORD_HASH;
+use serde_json::json;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 const KINDS: [&str; 1] = ["sqlite"];
@@ -68,6 +70,34 @@ async fn a_visitor_stays_signed_in() {
         app.restart().await;
         assert!(browser.open(app.url("/")).await.text().contains("Ada Falk"));
     }
+}
+
+#[tokio::test]
+async fn after_a_restart_people_are_who_the_configuration_says_they_are() {
+    let setup = || Setup::default().with_persistence("sqlite");
+    let mut app = TestApp::with(setup()).await;
+    let client = OAuthClient::register(&app).await;
+    let (ada, ben) = (client.tokens(&app, "ada").await, client.tokens(&app, "ben").await);
+    let mut browser = Browser::new(&app);
+    let page = browser.open(app.url("/")).await;
+    give_password(&mut browser, &page, "ben").await;
+
+    let mut changed = setup();
+    let ben_now = json!({"username": "ben", "role": "librarian", "password_hash": PASSWORD_HASH});
+    changed.auth["local"]["users"] = json!([ben_now]);
+    app.project().write("config.yml", &changed.user_file());
+    app.restart().await;
+    assert_eq!(app.status_with(&ada.access).await, 401, "who was removed is signed out");
+    assert!(app.whoami(&ben.access).await.contains("ben"));
+    assert!(browser.open(app.url("/")).await.text().contains("librarian"), "a role is what it is now");
+    let ended = app.audit().into_iter().find(|record| record["input_data"]["reason"] == "user_removed").unwrap();
+    assert_eq!(ended["operation_name"], "auth.session_ended");
+
+    app.project().write("config.yml", &setup().user_file());
+    app.restart().await;
+    assert_eq!(app.status_with(&ada.access).await, 401, "and does not come back without signing in");
+    let refused = client.refresh(&app, &ada.refresh).await;
+    assert_eq!(oauth_error(refused).await, (400, "invalid_grant".to_owned()));
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //! find the way to sign a person in, and the SQL of a tool knows who that is.
 
 use crate::daemon_process::{Daemon, repository, run};
-use serde_json::Value;
+use crate::upstream_support::{TEST_AUTHORITY, tls_server};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -12,7 +13,18 @@ const TOOLS: [&str; 5] = ["customer_profile", "my_documents", "orders_by_day", "
 
 /// What the client of `sdk` reports of a call that it makes after `person` has signed in.
 fn call_with(daemon: &Daemon, sdk: &str, person: (&str, &str), tool: &str, arguments: &str) -> Value {
-    report(client(daemon, sdk, person).args([tool, arguments]))
+    call_as(None, daemon, sdk, person, (tool, arguments))
+}
+
+/// The same for a client that is described by a document, if there is one, and else registers.
+fn call_as(
+    document: Option<&str>,
+    daemon: &Daemon,
+    sdk: &str,
+    person: (&str, &str),
+    (tool, arguments): (&str, &str),
+) -> Value {
+    report(client(daemon, sdk, person).args([tool, arguments]).args(document))
 }
 
 /// The client of `sdk`, as `person`; what it is to call is still to be said.
@@ -77,11 +89,43 @@ fn the_typescript_sdk_2_signs_people_in() {
     assert_everybody_gets_their_own_documents("typescript2", "2026-07-28");
 }
 
+/// The document of a client that no SDK knows more of than where it is.
+fn document(url: &str) -> Value {
+    json!({
+        "client_id": url, "client_name": "Published Client", "redirect_uris": ["http://127.0.0.1/callback"],
+        "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "none",
+    })
+}
+
+#[tokio::test]
+async fn every_sdk_signs_people_in_with_a_metadata_document_and_registers_nothing() {
+    let url = |port: u16| format!("https://localhost:{port}/client.json");
+    let server = tls_server(|address| document(&url(address.port())).to_string()).await;
+    let url = url(server.port());
+    let calls = tokio::task::spawn_blocking(move || {
+        let daemon = Daemon::start_with(&[("SSL_CERT_FILE", TEST_AUTHORITY)]);
+        for sdk in ["python1", "python2", "typescript1", "typescript2"] {
+            let report = call_as(Some(&url), &daemon, sdk, ADA, ("my_documents", r#"{"since": "2024-01-01"}"#));
+            let documents = report["result"]["structuredContent"]["result"].as_array().unwrap();
+            assert_eq!(documents.len(), 12, "{sdk}: {report}");
+        }
+        let log: Value = serde_json::from_str(&daemon.log_after_kill(&["--json", "--since", "1h"])).unwrap();
+        let records = log["result"]["records"].as_array().unwrap().clone();
+        let find = |name: &str| records.iter().filter(|record| record["operation_name"] == name).collect::<Vec<_>>();
+        assert_eq!(find("auth.client_registered"), [] as [&Value; 0]);
+        assert_eq!(find("auth.client_document_read").len(), 1);
+        assert_eq!(find("auth.login_succeeded").len(), 4);
+    });
+    calls.await.unwrap();
+}
+
 #[test]
 fn the_sdks_2_see_a_subscription_end_when_the_server_stops() {
     for sdk in ["python2", "typescript2"] {
         let daemon = Daemon::start();
-        let report = report(client(&daemon, sdk, ADA).args(["my_documents", "{}", &daemon.process_id().to_string()]));
+        let mut client = client(&daemon, sdk, ADA);
+        client.args(["my_documents", "{}"]).env("SERVER_PROCESS", daemon.process_id().to_string());
+        let report = report(&mut client);
         let expected = serde_json::json!({"honored": {}, "events": 0, "end": "graceful"});
         assert_eq!(report["subscription"], expected, "{sdk}: {report}");
     }

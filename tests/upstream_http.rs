@@ -1,17 +1,11 @@
 //! The HTTP client: limits, faults, certificates, and one client for all threads.
-use crate::upstream_support::{Misbehaviour, dead_address, http_client, impatient_client, misbehaving_server};
+use crate::upstream_support::{
+    Misbehaviour, TEST_AUTHORITY, dead_address, http_client, impatient_client, misbehaving_server, tls_server,
+};
 use mxcp::adapters::http_client::{HttpClient, HttpClientSettings, HttpFault};
-use std::io::BufReader;
-use std::net::SocketAddr;
+use mxcp::adapters::outgoing_guard::OutgoingGuard;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -104,7 +98,7 @@ async fn a_plain_server_fails_the_tls_handshake() {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_refused() {
-    let address = tls_server().await;
+    let address = tls_server(|_| "hello over TLS".to_owned()).await;
     let fault = fault(&http_client(), format!("https://{address}/")).await;
     assert_eq!(fault, HttpFault::TlsFailed("invalid peer certificate: UnknownIssuer".to_owned()));
 }
@@ -115,8 +109,8 @@ async fn certificates_of_ssl_cert_file_are_trusted() {
         assert_eq!(http_client().send(get(target)).await.unwrap().body(), b"hello over TLS");
         return;
     }
-    let target = format!("https://localhost:{}/", tls_server().await.port());
-    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keys/test-only-ca.pem").to_owned();
+    let target = format!("https://localhost:{}/", tls_server(|_| "hello over TLS".to_owned()).await.port());
+    let authority = TEST_AUTHORITY.to_owned();
     let name = "certificates_of_ssl_cert_file_are_trusted";
     run_in_child(name, &target, vec![("SSL_CERT_FILE", authority), ("SSL_CERT_DIR", String::new())]).await;
 }
@@ -156,6 +150,29 @@ async fn a_proxy_of_the_environment_is_used_unless_the_host_is_excepted() {
     assert_eq!(proxy.received_requests().await.unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn a_guarded_client_goes_through_a_proxy_but_not_to_it_nor_to_private_addresses() {
+    if let Some(proxy) = in_child() {
+        let client = HttpClient::guarded(&HttpClientSettings::default(), OutgoingGuard::new(false)).unwrap();
+        assert_eq!(client.send(get("http://app.invalid/through")).await.unwrap().body(), b"from the proxy");
+        for forbidden in [&proxy, "http://127.0.0.1/", "http://169.254.169.254/", "http://[::ffff:a00:1]/"] {
+            assert_eq!(fault(&client, forbidden).await, HttpFault::ForbiddenAddress, "{forbidden}");
+        }
+        return;
+    }
+    let proxy = server(ResponseTemplate::new(200).set_body_string("from the proxy")).await;
+    let named = format!("http://localhost:{}", proxy.address().port());
+    let environment = vec![
+        ("HTTP_PROXY", named.clone()),
+        ("http_proxy", named.clone()),
+        ("NO_PROXY", String::new()),
+        ("no_proxy", String::new()),
+    ];
+    let name = "a_guarded_client_goes_through_a_proxy_but_not_to_it_nor_to_private_addresses";
+    run_in_child(name, &named, environment).await;
+    assert_eq!(proxy.received_requests().await.unwrap().len(), 1);
+}
+
 const CHILD: &str = "MXCP_TEST_CHILD_TARGET";
 
 /// What the child was told, if this process is one.
@@ -180,28 +197,6 @@ async fn run_in_child(test: &str, target: &str, environment: Vec<(&'static str, 
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
-}
-
-async fn tls_server() -> SocketAddr {
-    let certificate = include_bytes!("cases/keys/test-only-server.pem").as_slice();
-    let key = include_bytes!("cases/keys/test-only-server.key").as_slice();
-    let chain = CertificateDer::pem_reader_iter(BufReader::new(certificate)).collect::<Result<Vec<_>, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key).unwrap();
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-            let mut request = [0_u8; 4096];
-            drop(stream.read(&mut request).await);
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 14\r\nconnection: close\r\n\r\nhello over TLS";
-            drop(stream.write_all(answer).await);
-            drop(stream.shutdown().await);
-        }
-    });
-    address
 }
 
 #[actix_rt::test]

@@ -6,11 +6,16 @@ use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange};
 use std::collections::HashMap;
+use std::io::BufReader;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 use wiremock::{MockServer, Request};
 
@@ -155,4 +160,33 @@ pub(crate) fn dead_address() -> (TcpSocket, SocketAddr) {
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
+}
+
+/// The file of the authority that the certificates of tests come from.
+pub(crate) const TEST_AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keys/test-only-ca.pem");
+
+/// Starts a server at `localhost` that [`TEST_AUTHORITY`] vouches for. Whatever it is asked, it
+/// answers with the same body, as JSON.
+pub(crate) async fn tls_server(body: impl FnOnce(SocketAddr) -> String) -> SocketAddr {
+    let certificate = include_bytes!("cases/keys/test-only-server.pem").as_slice();
+    let key = include_bytes!("cases/keys/test-only-server.key").as_slice();
+    let chain = CertificateDer::pem_reader_iter(BufReader::new(certificate)).collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = body(address);
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length";
+    let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = [0_u8; 4096];
+            drop(stream.read(&mut request).await);
+            drop(stream.write_all(answer.as_bytes()).await);
+            drop(stream.shutdown().await);
+        }
+    });
+    address
 }

@@ -40,6 +40,8 @@ fn is_of_the_server(error: &LoginError) -> bool {
         | LoginError::Forged
         | LoginError::TooManyAttempts(TooManyAttempts::Wait(_))
         | LoginError::Provider(_)
+        // Who takes the document back vouches for the redirect URI no longer.
+        | LoginError::Document(_)
         | LoginError::AtClient { .. }
         | LoginError::Off => false,
     }

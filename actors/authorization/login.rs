@@ -48,6 +48,8 @@ impl Authorizer {
         let prompt = ConsentPrompt {
             client_name: client.name.clone(),
             client_id: client.id.to_string(),
+            client_host: client.document_host(),
+            is_client_only_local: client.is_only_local(),
             redirect_destination: request.redirect_uri.destination(),
             redirect_scheme: request.redirect_uri.scheme().to_owned(),
             is_redirect_local: request.redirect_uri.is_local(),
@@ -175,7 +177,7 @@ impl Authorizer {
         match purpose {
             LoginPurpose::Visit => Ok(None),
             LoginPurpose::Client(request) => {
-                let client = self.client_registry.resolve_client(request.client_id.clone()).await?;
+                let client = self.client_registry.recall_client(request.client_id.clone()).await?;
                 Ok(client.map(|client| client.name))
             }
         }
@@ -303,7 +305,7 @@ impl Authorizer {
         let is_expected = expected_user.is_none_or(|expected| expected == signed_in.user.id);
         match purpose {
             LoginPurpose::Client(request) if !is_expected => {
-                let client = self.client_registry.resolve_client(request.client_id.clone()).await?;
+                let client = self.client_registry.recall_client(request.client_id.clone()).await?;
                 let client = client.ok_or(LoginError::Unknown)?;
                 let username = Some(signed_in.user.username.clone());
                 let stage = LoginStage::AwaitingUserConsent(Box::new(signed_in));

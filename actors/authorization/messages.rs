@@ -2,7 +2,7 @@
 
 use crate::audit_log::AuditError;
 use crate::authorization_codes::{CodeError, LoginLookupError, TooManyAttempts};
-use crate::client_registry::RegistryError;
+use crate::client_registry::{DocumentError, RegistryError};
 use crate::mailbox::Unavailable;
 use crate::model::client::ClientCredentials;
 use crate::model::oauth_error::OAuthError;
@@ -100,6 +100,11 @@ pub struct ConsentPrompt {
     pub client_name: String,
     /// The client's identifier.
     pub client_id: String,
+    /// The host of the document that describes the client, if one does.
+    pub client_host: Option<String>,
+    /// Whether that client's answers can only go to the person's own machine, where any program
+    /// may say that it is this client.
+    pub is_client_only_local: bool,
     /// Where the answer goes.
     pub redirect_destination: String,
     /// The scheme of the URI that the answer goes to.
@@ -179,6 +184,9 @@ pub enum LoginError {
     /// The password could not be checked.
     #[error("the password could not be checked; try again")]
     PasswordCheck,
+    /// The client's metadata document is missing or wrong.
+    #[error(transparent)]
+    Document(DocumentError),
     /// A part of the server failed after the redirect URI had been verified, so that the client
     /// is told there.
     #[error("{cause}")]
@@ -214,6 +222,7 @@ impl From<CodeError> for LoginError {
 impl From<RegistryError> for LoginError {
     fn from(error: RegistryError) -> Self {
         match error {
+            RegistryError::Document(error) => Self::Document(error),
             RegistryError::Store(error) => Self::Store(error),
             RegistryError::Unavailable(error) => Self::Unavailable(error),
         }

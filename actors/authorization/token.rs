@@ -4,7 +4,7 @@ use super::flow::{Authorizer, http_caller};
 use super::messages::{RevokeRequest, TokenError, TokenGrant, TokenRequest};
 use super::rules::{check_resource, invalid_grant};
 use crate::authorization_codes::{RedeemCode, RedeemError};
-use crate::client_registry::AuthenticationError;
+use crate::client_registry::{AuthenticationError, DocumentError};
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::{Client, ClientCredentials, GrantType};
 use crate::model::ids::SessionId;
@@ -62,6 +62,7 @@ impl Authorizer {
                     "the client is unknown or did not prove itself; register it again if its registration has expired";
                 TokenError::Refused(OAuthError::new(OAuthErrorCode::InvalidClient, text))
             }
+            AuthenticationError::Document(error) => TokenError::Refused(document_refused(&error)),
             AuthenticationError::Store(error) => TokenError::Store(error),
             AuthenticationError::Unavailable(error) => TokenError::Unavailable(error),
         })
@@ -146,6 +147,13 @@ impl Authorizer {
         }
         Ok(())
     }
+}
+
+/// A client whose metadata document is missing is told to come back, and not that it is unknown:
+/// clients that are told so throw away what they have.
+fn document_refused(error: &DocumentError) -> OAuthError {
+    let passing = OAuthErrorCode::TemporarilyUnavailable;
+    OAuthError::new(if error.is_passing() { passing } else { OAuthErrorCode::InvalidClient }, error.to_string())
 }
 
 fn parse_scope(text: &str) -> Result<ScopeSet, OAuthError> {

@@ -1,14 +1,18 @@
 //! What the registry does with its store, step by step.
 
-use super::messages::{AuthenticationError, RegisterClient, RegisteredClient, RegistrationError, RegistryError};
+use super::documents::{DocumentParts, Documents};
+use super::messages::{
+    AuthenticationError, ClientUse, RegisterClient, RegisteredClient, RegistrationError, RegistryError,
+};
 use super::rates::RegistrationRates;
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::{Client, ClientCredentials};
+use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
-use crate::ports::StoreError;
+use crate::ports::client_metadata::ClientMetadataSource;
 use crate::ports::client_store::ClientStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -31,6 +35,8 @@ pub(crate) struct Registrar {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     audit_log: AuditLogHandle,
+    /// `None` when clients must be registered.
+    documents: Option<Documents>,
     configured: HashMap<ClientId, Client>,
     catalogue: ScopeSet,
     default_scope: ScopeSet,
@@ -43,6 +49,7 @@ pub(crate) struct Registrar {
 impl Registrar {
     pub(crate) fn new(
         store: Arc<dyn ClientStore>,
+        metadata_source: Option<Arc<dyn ClientMetadataSource>>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         audit_log: AuditLogHandle,
@@ -50,14 +57,22 @@ impl Registrar {
     ) -> Self {
         let clients = settings.configured_clients.iter();
         let default_scope: ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
+        let default_scope = default_scope.union(&settings.required_scopes);
+        let catalogue = settings.scope_catalogue();
+        let documents = metadata_source.zip(settings.client_documents.clone()).map(|(source, settings)| {
+            let (clock, audit_log) = (Arc::clone(&clock), audit_log.clone());
+            let scopes = (catalogue.clone(), default_scope.clone());
+            Documents::new(DocumentParts { source, clock, audit_log, settings, scopes })
+        });
         Self {
+            documents,
             store,
             clock,
             entropy,
             audit_log,
             configured: clients.map(|client| (client.id.clone(), client.clone())).collect(),
-            catalogue: settings.scope_catalogue(),
-            default_scope: default_scope.union(&settings.required_scopes),
+            catalogue,
+            default_scope,
             is_open: settings.is_registration_open,
             clients_max: settings.registered_clients_max,
             rates: Mutex::default(),
@@ -104,27 +119,35 @@ impl Registrar {
         Ok(())
     }
 
-    pub(super) async fn find_client(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        match self.configured.get(id) {
-            Some(client) => Ok(Some(client.clone())),
-            None => self.store.find_client(id.clone()).await,
-        }
+    /// The documents, when `id` is the URL of one.
+    fn documents_of(&self, id: &ClientId) -> Option<&Documents> {
+        self.documents.as_ref().filter(|_| ClientIdUrl::is_meant_by(id))
     }
 
     pub(super) async fn authenticate_client(
         &self,
         credentials: ClientCredentials,
     ) -> Result<Client, AuthenticationError> {
-        let client = self.find_client(&credentials.client_id).await?;
+        let client = self.resolve_client(credentials.client_id.clone(), ClientUse::Grant).await?;
         client.filter(|client| proves(client, &credentials)).ok_or(AuthenticationError::Failed)
     }
 
-    pub(super) async fn resolve_client(&self, id: ClientId) -> Result<Option<Client>, RegistryError> {
-        Ok(self.find_client(&id).await?)
+    pub(super) async fn resolve_client(
+        &self,
+        id: ClientId,
+        client_use: ClientUse,
+    ) -> Result<Option<Client>, RegistryError> {
+        if let Some(client) = self.configured.get(&id) {
+            return Ok(Some(client.clone()));
+        }
+        match self.documents_of(&id) {
+            Some(documents) => Ok(Some(documents.find(&id, client_use).await?)),
+            None => Ok(self.store.find_client(id).await?),
+        }
     }
 
     pub(super) async fn mark_client_used(&self, id: ClientId) -> Result<(), RegistryError> {
-        if self.configured.contains_key(&id) {
+        if self.configured.contains_key(&id) || self.documents_of(&id).is_some() {
             return Ok(());
         }
         Ok(self.store.mark_client_used(id).await?)

@@ -3,8 +3,8 @@
 use super::ClientRegistry;
 use super::flow::Registrar;
 use super::messages::{
-    AuthenticateClient, AuthenticationError, MarkClientUsed, RegisterClient, RegisteredClient, RegistrationError,
-    RegistryError, ResolveClient,
+    AuthenticateClient, AuthenticationError, ClientUse, MarkClientUsed, RegisterClient, RegisteredClient,
+    RegistrationError, RegistryError, ResolveClient,
 };
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
 use crate::model::client::{Client, ClientCredentials, ClientMetadata};
@@ -38,12 +38,24 @@ impl ClientRegistryHandle {
         ask(NAME, &self.address, RegisterClient { metadata, peer, trace_id }, ASK_DEADLINE).await
     }
 
-    /// The client of that identifier.
+    /// The client of that identifier, for a new request. When the identifier is a URL, the client's
+    /// metadata document is fetched unless it is known well enough.
     ///
     /// # Errors
-    /// When the store failed.
+    /// When the store failed, or the client's metadata document is missing or wrong.
     pub async fn resolve_client(&self, client_id: ClientId) -> Result<Option<Client>, RegistryError> {
-        ask(NAME, &self.address, ResolveClient { client_id }, ASK_DEADLINE).await
+        let client_use = ClientUse::NewRequest;
+        ask(NAME, &self.address, ResolveClient { client_id, client_use }, ASK_DEADLINE).await
+    }
+
+    /// The client of that identifier, for a login that has begun: an older document will do while
+    /// its host is away.
+    ///
+    /// # Errors
+    /// As for [`Self::resolve_client`].
+    pub async fn recall_client(&self, client_id: ClientId) -> Result<Option<Client>, RegistryError> {
+        let client_use = ClientUse::Grant;
+        ask(NAME, &self.address, ResolveClient { client_id, client_use }, ASK_DEADLINE).await
     }
 
     /// The client, if what was shown proves it.

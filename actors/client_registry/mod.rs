@@ -1,19 +1,22 @@
 //! The client registry: which OAuth clients there are, and how they prove it.
 //!
-//! Owns clients: those of the configuration in memory, those that registered in its store.
-//! Rank 1: tells `audit_log`. Timers: `TickExpiry` drops registrations that nobody ever logged
+//! Owns clients: those of the configuration in memory, those that registered in its store, and what
+//! the documents say of those whose identifier is the URL of one.
+//! Rank 1: asks the source of such documents, tells `audit_log`. Timers: `TickExpiry` drops registrations that nobody ever logged
 //! in through. If it dies, nobody can log in or refresh and the process ends.
 
+mod documents;
 mod flow;
 mod handle;
 mod messages;
 mod rates;
+mod shelf;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use handle::ClientRegistryHandle;
-pub use messages::{AuthenticationError, RegisteredClient, RegistrationError, RegistryError};
+pub use messages::{AuthenticationError, DocumentError, RegisteredClient, RegistrationError, RegistryError};
 
 use crate::mailbox::{EndGuard, answered_by};
 use crate::model::client::Client;
@@ -50,7 +53,7 @@ impl Actor for ClientRegistry {
 answered_by! {
     ClientRegistry, registrar;
     RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message);
-    ResolveClient => Result<Option<Client>, RegistryError>, |registrar, message| registrar.resolve_client(message.client_id);
+    ResolveClient => Result<Option<Client>, RegistryError>, |registrar, message| registrar.resolve_client(message.client_id, message.client_use);
     AuthenticateClient => Result<Client, AuthenticationError>, |registrar, message| registrar.authenticate_client(message.credentials);
     MarkClientUsed => Result<(), RegistryError>, |registrar, message| registrar.mark_client_used(message.client_id);
     TickExpiry => (), |registrar, _message| registrar.sweep();

@@ -2,6 +2,7 @@
 
 use super::messages::{RegisteredClient, RegistrationError};
 use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientOrigin, GrantType};
+use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
@@ -10,13 +11,13 @@ use crate::model::timestamp::Timestamp;
 /// The longest name that a person is shown.
 const NAME_CHARS_MAX: usize = 80;
 
-/// A client from its metadata. It gets no scope that does not exist, and every scope of
-/// `default_scope` when it asks for none that does.
+/// A client from its metadata. `scopes` are those that exist, of which it gets what it asks for, and
+/// those that it gets when it asks for none that does.
 pub(super) fn register(
     metadata: ClientMetadata,
     id: ClientId,
     secret: Secret,
-    (catalogue, default_scope): (&ScopeSet, &ScopeSet),
+    scopes: (&ScopeSet, &ScopeSet),
     now: Timestamp,
 ) -> Result<RegisteredClient, RegistrationError> {
     if metadata.redirect_uris.is_empty() {
@@ -26,20 +27,43 @@ pub(super) fn register(
         let text = "grant_types must include authorization_code; nothing else gives a first token";
         return Err(RegistrationError::InvalidMetadata(text.to_owned()));
     }
-    let asked = metadata.scope.map(|scope| scope.narrow(catalogue)).filter(|scope| !scope.is_empty());
     let is_public = metadata.auth_method == AuthMethod::None;
     let client = Client {
+        secret_hash: (!is_public).then(|| secret.hash()),
+        ..describe(metadata, id, scopes, (now, ClientOrigin::Registered))
+    };
+    Ok(RegisteredClient { client, secret: (!is_public).then_some(secret) })
+}
+
+/// The client that the document at `url` describes; it has no secret and never will.
+pub(super) fn from_document(
+    metadata: ClientMetadata,
+    url: &ClientIdUrl,
+    scopes: (&ScopeSet, &ScopeSet),
+    now: Timestamp,
+) -> Client {
+    describe(metadata, url.to_client_id(), scopes, (now, ClientOrigin::Document))
+}
+
+/// A client without a secret.
+fn describe(
+    metadata: ClientMetadata,
+    id: ClientId,
+    (catalogue, default_scope): (&ScopeSet, &ScopeSet),
+    (issued_at, origin): (Timestamp, ClientOrigin),
+) -> Client {
+    let asked = metadata.scope.map(|scope| scope.narrow(catalogue)).filter(|scope| !scope.is_empty());
+    Client {
         name: metadata.name.as_deref().and_then(display_name).unwrap_or_else(|| "Unnamed application".to_owned()),
         id,
-        secret_hash: (!is_public).then(|| secret.hash()),
+        secret_hash: None,
         auth_method: metadata.auth_method,
         redirect_uris: metadata.redirect_uris,
         grant_types: metadata.grant_types,
         scope: asked.unwrap_or_else(|| default_scope.clone()),
-        issued_at: now,
-        origin: ClientOrigin::Registered,
-    };
-    Ok(RegisteredClient { client, secret: (!is_public).then_some(secret) })
+        issued_at,
+        origin,
+    }
 }
 
 /// A name that cannot pass for something else: no control or direction characters, not too

@@ -1,3 +1,5 @@
+mod documents;
+
 use super::state::{proves, register};
 use super::{AuthenticationError, RegistrationError, RegistryError};
 use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientOrigin, GrantType};

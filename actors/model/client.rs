@@ -1,5 +1,6 @@
 //! OAuth clients and what they say of themselves (RFC 7591 section 2).
 
+use super::client_id_url::host_of;
 use super::ids::ClientId;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -66,6 +67,8 @@ pub enum ClientOrigin {
     Configured,
     /// Registered itself at run time (RFC 7591).
     Registered,
+    /// Described by the document that its identifier is the URL of.
+    Document,
 }
 
 /// A client that may ask for authorization.
@@ -106,6 +109,20 @@ impl Client {
                 _ => None,
             },
         }
+    }
+
+    /// The host of the document that describes the client, if one does: the only thing about the
+    /// client that is proven.
+    #[must_use]
+    pub fn document_host(&self) -> Option<String> {
+        (self.origin == ClientOrigin::Document).then(|| host_of(self.id.as_str())).flatten()
+    }
+
+    /// Whether answers can only go to programs on the person's own machine, where any program
+    /// could say that it is this client.
+    #[must_use]
+    pub fn is_only_local(&self) -> bool {
+        self.redirect_uris.iter().all(RedirectUri::is_local)
     }
 
     /// Whether the client may use `grant`.

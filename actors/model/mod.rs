@@ -6,7 +6,10 @@
 
 pub mod audit_event;
 pub mod client;
+pub mod client_document;
+pub mod client_id_url;
 pub mod grant;
+pub mod host_pattern;
 pub mod ids;
 pub mod oauth_error;
 pub mod pkce;

@@ -81,6 +81,8 @@ pub enum EndReason {
     RefreshTokenReplayed,
     /// The provider says that its grant is gone.
     UpstreamGrantEnded,
+    /// The person is not among the users of the configuration any more.
+    UserRemoved,
 }
 
 impl EndReason {
@@ -94,6 +96,7 @@ impl EndReason {
             Self::CodeReplayed => "code_replayed",
             Self::RefreshTokenReplayed => "refresh_token_replayed",
             Self::UpstreamGrantEnded => "upstream_grant_ended",
+            Self::UserRemoved => "user_removed",
         }
     }
 }

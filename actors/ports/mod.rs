@@ -6,6 +6,7 @@
 //! several daemons may share a store.
 
 pub mod audit_store;
+pub mod client_metadata;
 pub mod client_store;
 pub mod clock;
 pub mod entropy;

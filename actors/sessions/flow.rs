@@ -2,6 +2,7 @@
 
 use super::SessionPorts;
 use super::messages::{NewSession, OpenedSession, RefreshError, RefreshTokens, SessionError};
+use super::people::Standing;
 use super::state::{
     ACCESS_PREFIX, COOKIE_PREFIX, Expiries, REFRESH_PREFIX, RefreshJudgement, expiries, judge_refresh, open_session,
     successor,
@@ -14,7 +15,8 @@ use crate::model::secret::Secret;
 use crate::model::session::{EndReason, Session};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, IssuedTokens, RefreshTokenRecord, Rotation, UpstreamTokens};
-use crate::ports::session_store::TokenChange;
+use crate::ports::StoreError;
+use crate::ports::session_store::{StoredSession, TokenChange};
 use crate::settings::Lifetimes;
 use serde_json::json;
 use std::sync::Arc;
@@ -39,6 +41,28 @@ struct Minted {
 }
 
 impl SessionKeeper {
+    /// Makes known what the store holds: the sessions of people who may still be signed in, with
+    /// what is known of them now.
+    pub(super) async fn load_sessions(&self) -> Result<(), StoreError> {
+        let mut gone = Vec::new();
+        for StoredSession { session, access_tokens } in self.ports.store.load_sessions(self.ports.clock.now()).await? {
+            match self.ports.people.standing(&session.user) {
+                Standing::Known(user) => {
+                    self.view.add_session(&Session { user: *user, ..session });
+                    access_tokens.iter().for_each(|token| self.view.add_token(token));
+                }
+                Standing::Elsewhere => {}
+                Standing::Gone => gone.push(session.id),
+            }
+        }
+        for id in gone {
+            if let Some(session) = self.ports.store.remove_session(id).await? {
+                self.record_end(&session, EndReason::UserRemoved).await;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn open_session(&self, new: NewSession) -> Result<OpenedSession, SessionError> {
         let cookie = new.client_id.is_none().then(|| self.ports.entropy.token(COOKIE_PREFIX));
         let id = SessionId::new(self.ports.entropy.identifier());
@@ -68,7 +92,8 @@ impl SessionKeeper {
             let Some(record) = self.ports.store.find_refresh_token(asked.token.hash()).await? else {
                 return Err(RefreshError::Invalid);
             };
-            let Some(session) = self.ports.store.find_session(record.session_id.clone()).await? else {
+            let found = self.ports.store.find_session(record.session_id.clone()).await?;
+            let Some(session) = found.and_then(|session| self.current(session)) else {
                 return Err(RefreshError::Invalid);
             };
             let now = self.ports.clock.now();
@@ -164,7 +189,7 @@ impl SessionKeeper {
     }
 
     /// Commits a change and then lets the workers see its access token.
-    async fn apply(&self, id: &SessionId, change: TokenChange) -> Result<bool, crate::ports::StoreError> {
+    async fn apply(&self, id: &SessionId, change: TokenChange) -> Result<bool, StoreError> {
         let access = change.access.clone();
         let is_applied = self.ports.store.change_tokens(id.clone(), change).await?;
         if is_applied {
@@ -229,13 +254,22 @@ impl SessionKeeper {
 
     pub(super) async fn find_session(&self, id: SessionId) -> Result<Option<Session>, SessionError> {
         let now = self.ports.clock.now();
-        Ok(self.ports.store.find_session(id).await?.filter(|session| !session.is_expired(now)))
+        let found = self.ports.store.find_session(id).await?;
+        Ok(found.filter(|session| !session.is_expired(now)).and_then(|session| self.current(session)))
     }
 
     pub(super) async fn find_browser_session(&self, cookie: Secret) -> Result<Option<Session>, SessionError> {
         let now = self.ports.clock.now();
         let found = self.ports.store.find_browser_session(cookie.hash()).await?;
-        Ok(found.filter(|session| !session.is_expired(now)))
+        Ok(found.filter(|session| !session.is_expired(now)).and_then(|session| self.current(session)))
+    }
+
+    /// The session with what is known of the person now, if they may still be signed in.
+    fn current(&self, session: Session) -> Option<Session> {
+        match self.ports.people.standing(&session.user) {
+            Standing::Known(user) => Some(Session { user: *user, ..session }),
+            Standing::Elsewhere | Standing::Gone => None,
+        }
     }
 
     pub(super) async fn list_refresh_due(

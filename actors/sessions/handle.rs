@@ -1,5 +1,6 @@
 //! What the rest of the house sees of sessions.
 
+use super::flow::SessionKeeper;
 use super::messages::{
     EndSession, EndUserSessions, FindBrowserSession, FindSession, IssueTokens, ListRefreshDue, NewSession, OpenSession,
     OpenedSession, RefreshError, RefreshTokens, RevokeToken, SessionError, StoreUpstreamTokens,
@@ -43,14 +44,10 @@ impl SessionsHandle {
         lifetimes: Lifetimes,
         guard: EndGuard,
     ) -> Result<Self, StoreError> {
-        let view = Arc::new(AccessTokenView::default());
-        let clock = Arc::clone(&ports.clock);
-        for stored in ports.store.load_sessions(clock.now()).await? {
-            view.add_session(&stored.session);
-            stored.access_tokens.iter().for_each(|token| view.add_token(token));
-        }
-        let shared = Arc::clone(&view);
-        let start = move |_: &mut Context<Sessions>| Sessions::new(ports, shared, lifetimes, guard);
+        let (view, clock) = (Arc::new(AccessTokenView::default()), Arc::clone(&ports.clock));
+        let keeper = Arc::new(SessionKeeper { ports, view: Arc::clone(&view), lifetimes });
+        keeper.load_sessions().await?;
+        let start = move |_: &mut Context<Sessions>| Sessions::new(keeper, guard);
         Ok(Self { address: Sessions::start_in_arbiter(arbiter, start), view, clock })
     }
 

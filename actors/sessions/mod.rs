@@ -8,6 +8,7 @@
 mod flow;
 mod handle;
 mod messages;
+mod people;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod view;
 
 pub use handle::{InvalidToken, SessionsHandle};
 pub use messages::{NewSession, OpenedSession, RefreshError, SessionError};
+pub(crate) use people::People;
 
 use crate::audit_log::AuditLogHandle;
 use crate::mailbox::{EndGuard, answered_by};
@@ -23,7 +25,6 @@ use crate::model::token::IssuedTokens;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::session_store::SessionStore;
-use crate::settings::Lifetimes;
 use actix::{Actor, AsyncContext, Context};
 use flow::SessionKeeper;
 use messages::{
@@ -32,7 +33,6 @@ use messages::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use view::AccessTokenView;
 
 /// How often what is over is swept.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(30);
@@ -44,6 +44,7 @@ pub(crate) struct SessionPorts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) audit_log: AuditLogHandle,
+    pub(crate) people: People,
 }
 
 /// The actor: a door in front of [`SessionKeeper`], which holds no state of its own but the
@@ -55,8 +56,8 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(ports: SessionPorts, view: Arc<AccessTokenView>, lifetimes: Lifetimes, guard: EndGuard) -> Self {
-        Self { keeper: Arc::new(SessionKeeper { ports, view, lifetimes }), _guard: guard }
+    fn new(keeper: Arc<SessionKeeper>, guard: EndGuard) -> Self {
+        Self { keeper, _guard: guard }
     }
 }
 

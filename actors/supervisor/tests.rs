@@ -86,6 +86,7 @@ fn ports(audit: &Arc<FragileAudit>) -> Ports {
         entropy: Arc::new(SeededEntropy::new(1)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
+        client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::new(FakeSql::default()),

@@ -1,6 +1,7 @@
 //! Local users that exist only in the test.
 
 use super::samples::user;
+use crate::model::ids::UserId;
 use crate::model::principal::User;
 use crate::model::secret::Secret;
 use crate::ports::PortFuture;
@@ -22,6 +23,15 @@ impl FakePasswords {
 }
 
 impl PasswordDirectory for FakePasswords {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn find_user(&self, id: &UserId) -> Option<User> {
+        let username = id.as_str().strip_prefix("fake:").filter(|username| *username != "mallory")?;
+        Some(user(username))
+    }
+
     fn verify(&self, username: String, password: Secret) -> PortFuture<'_, Result<Option<User>, PasswordCheckError>> {
         Box::pin(async move {
             self.checks.fetch_add(1, Ordering::SeqCst);

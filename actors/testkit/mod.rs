@@ -8,6 +8,7 @@
 )]
 
 pub mod conformance;
+pub mod fake_client_metadata;
 pub mod fake_idp;
 pub mod fake_passwords;
 pub mod fake_sql;

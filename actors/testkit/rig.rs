@@ -1,5 +1,6 @@
 //! All actors on the thread of the test, under paused time, in front of fakes.
 
+use super::fake_client_metadata::FakeClientMetadata;
 use super::fake_idp::FakeIdp;
 use super::fake_passwords::FakePasswords;
 use super::fake_sql::FakeSql;
@@ -18,8 +19,8 @@ use crate::model::timestamp::Timestamp;
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::clock::Clock;
 use crate::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
-use crate::sessions::{SessionPorts, SessionsHandle};
-use crate::settings::{Lifetimes, Settings};
+use crate::sessions::{People, SessionPorts, SessionsHandle};
+use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
 use actix::Arbiter;
@@ -41,6 +42,7 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<TokioClock>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) client_store: Arc<Unsteady<MemoryClients>>,
+    pub(crate) client_metadata: Arc<FakeClientMetadata>,
     pub(crate) grant_store: Arc<Unsteady<MemoryGrants>>,
     pub(crate) session_store: Arc<Unsteady<MemorySessions>>,
     pub(crate) idp: Arc<FakeIdp>,
@@ -68,6 +70,7 @@ pub(crate) fn settings() -> Settings {
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 5,
+        client_documents: Some(ClientDocumentSettings::default()),
         query_deadline: Duration::from_secs(30),
         query_rows_max: 100,
     }
@@ -94,8 +97,10 @@ impl Rig {
         };
         let audit_log = AuditLogHandle::start(&here, audit_ports, 0, guard("audit_log"));
         let client_store = Arc::new(Unsteady::<MemoryClients>::default());
+        let client_metadata = Arc::new(FakeClientMetadata::default());
         let registrar = Registrar::new(
             Arc::clone(&client_store) as _,
+            Some(Arc::clone(&client_metadata) as _),
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,
             audit_log.clone(),
@@ -110,17 +115,18 @@ impl Rig {
             lifetimes: settings.lifetimes,
         };
         let authorization_codes = AuthorizationCodesHandle::start(&here, keeper, guard("authorization_codes"));
+        let passwords = Arc::new(FakePasswords::default());
         let session_store = Arc::new(Unsteady::<MemorySessions>::default());
         let session_ports = SessionPorts {
             store: Arc::clone(&session_store) as _,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
+            people: People::Listed(Arc::clone(&passwords) as _),
         };
         let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
         let sessions = sessions.await.unwrap();
         let idp = Arc::new(FakeIdp::new(Arc::clone(&clock) as _));
-        let passwords = Arc::new(FakePasswords::default());
         let refresher = Refresher {
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
@@ -150,6 +156,7 @@ impl Rig {
             clock,
             audit,
             client_store,
+            client_metadata,
             grant_store,
             session_store,
             idp,
@@ -189,6 +196,7 @@ impl Rig {
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(SeededEntropy::new(8)),
             audit_log: self.audit_log.clone(),
+            people: People::Listed(Arc::clone(&self.passwords) as _),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());
         SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes, guard).await.unwrap()

@@ -5,6 +5,7 @@
 //! `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, trusted certificates from the system or from
 //! `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 
+use super::outgoing_guard::{ForbiddenAddress, OutgoingGuard};
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -75,6 +76,9 @@ pub enum HttpFault {
     /// The body could not be decompressed.
     #[error("its answer could not be decoded")]
     Undecodable,
+    /// It is at an address that this server does not ask for others.
+    #[error("its address is not on the public internet")]
+    ForbiddenAddress,
     /// The request itself is not valid.
     #[error("the request could not be built")]
     InvalidRequest,
@@ -84,7 +88,7 @@ impl HttpFault {
     /// Whether the other side was reached and answered, though with nonsense.
     #[must_use]
     pub fn is_bad_answer(&self) -> bool {
-        matches!(self, Self::TooLarge(_) | Self::Undecodable | Self::InvalidRequest)
+        matches!(self, Self::TooLarge(_) | Self::Undecodable | Self::ForbiddenAddress | Self::InvalidRequest)
     }
 }
 
@@ -95,6 +99,7 @@ impl HttpFault {
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: reqwest::Client,
+    guard: Option<OutgoingGuard>,
     total_timeout: Duration,
     body_bytes_max: usize,
 }
@@ -105,6 +110,18 @@ impl HttpClient {
     /// # Errors
     /// When there are no trusted certificates, or the environment names a proxy that is not a URL.
     pub fn new(settings: &HttpClientSettings) -> Result<Self, HttpClientError> {
+        Self::build(settings, None)
+    }
+
+    /// Sets up a client for URLs that strangers choose: it asks no address that `guard` forbids.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn guarded(settings: &HttpClientSettings, guard: OutgoingGuard) -> Result<Self, HttpClientError> {
+        Self::build(settings, Some(guard))
+    }
+
+    fn build(settings: &HttpClientSettings, guard: Option<OutgoingGuard>) -> Result<Self, HttpClientError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("mxcp/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(settings.connect_timeout)
@@ -116,8 +133,11 @@ impl HttpClient {
         if !settings.uses_system_proxy {
             builder = builder.no_proxy();
         }
+        if let Some(guard) = &guard {
+            builder = builder.dns_resolver(guard.resolver());
+        }
         let client = builder.build().map_err(|error| HttpClientError(innermost_text(&error)))?;
-        Ok(Self { client, total_timeout: settings.total_timeout, body_bytes_max: settings.body_bytes_max })
+        Ok(Self { client, guard, total_timeout: settings.total_timeout, body_bytes_max: settings.body_bytes_max })
     }
 
     /// Sends `request` and reads the whole answer, whatever its status.
@@ -126,6 +146,9 @@ impl HttpClient {
     /// When there is no complete answer within the limits.
     pub async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, HttpFault> {
         let request = reqwest::Request::try_from(request).map_err(|_| HttpFault::InvalidRequest)?;
+        if self.guard.as_ref().is_some_and(|guard| !guard.allows_url(request.url())) {
+            return Err(HttpFault::ForbiddenAddress);
+        }
         let response = self.client.execute(request).await.map_err(|error| self.classify(&error))?;
         self.read(response).await
     }
@@ -148,6 +171,9 @@ impl HttpClient {
     fn classify(&self, error: &reqwest::Error) -> HttpFault {
         if error.is_timeout() {
             return HttpFault::TimedOut(self.total_timeout);
+        }
+        if causes(error).any(<dyn StdError>::is::<ForbiddenAddress>) {
+            return HttpFault::ForbiddenAddress;
         }
         if error.is_dns() {
             return HttpFault::NameNotResolved;

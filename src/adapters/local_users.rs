@@ -147,6 +147,14 @@ impl LocalUsers {
 }
 
 impl PasswordDirectory for LocalUsers {
+    fn name(&self) -> &'static str {
+        PROVIDER
+    }
+
+    fn find_user(&self, id: &UserId) -> Option<User> {
+        self.accounts.values().find(|account| account.user.id == *id).map(|account| account.user.clone())
+    }
+
     fn verify(&self, username: String, password: Secret) -> PortFuture<'_, Result<Option<User>, PasswordCheckError>> {
         Box::pin(async move { self.check(&username, password).await })
     }

@@ -3,6 +3,7 @@
 //! Owns the database, the files, every connection to an identity provider, and what the machine
 //! gives. Must not decide who may do what, and must not know HTTP handlers.
 
+pub mod client_metadata;
 pub mod duckdb;
 pub mod github;
 pub mod http_client;
@@ -10,6 +11,7 @@ pub mod jsonl_audit;
 pub mod local_users;
 pub mod null_audit;
 pub mod oidc;
+pub mod outgoing_guard;
 pub mod persistence;
 pub mod start_pages;
 pub mod system;

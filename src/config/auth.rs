@@ -4,8 +4,9 @@ use super::clients;
 use super::persistence;
 use super::providers;
 use super::reader::{Field, Table};
-use super::settings::{AuthConfiguration, Lifetimes, ProviderSettings};
+use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes, ProviderSettings};
 use super::site::positive_duration;
+use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::scope::ScopeSet;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ impl AuthConfiguration {
             required_scopes: ScopeSet::default(),
             lifetimes: Lifetimes::default(),
             is_registration_enabled: true,
+            client_documents: Some(ClientDocuments::default()),
             persistence: None,
         }
     }
@@ -43,13 +45,19 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         let registration = table
             .get("registration")
             .and_then(|field| field.table(|table| table.get_or_null("enabled").and_then(|field| field.boolean())));
+        let is_registration_enabled = registration.unwrap_or(true);
+        let client_documents = match table.get("client_metadata_documents") {
+            Some(field) => read_client_documents(&field, is_registration_enabled),
+            None => is_registration_enabled.then(ClientDocuments::default),
+        };
         let persistence = table.get("persistence").and_then(|field| persistence::read(&field));
         let auth = AuthConfiguration {
             provider: provider?,
             clients: clients.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
             lifetimes: lifetimes.unwrap_or_default(),
-            is_registration_enabled: registration.unwrap_or(true),
+            is_registration_enabled,
+            client_documents,
             persistence,
         };
         warn_of_useless_clients(table, &auth);
@@ -57,6 +65,30 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             table.field().warn("persistence has nothing to keep, because nobody signs in without a provider");
         }
         Some(auth)
+    })
+}
+
+/// Reads `client_metadata_documents`; nothing when they are switched off. Where clients may not
+/// register themselves they may not come in by this door either, unless it is opened.
+fn read_client_documents(field: &Field<'_>, is_registration_enabled: bool) -> Option<ClientDocuments> {
+    field.table(|table| {
+        let is_enabled = table.get_or_null("enabled").and_then(|field| field.boolean());
+        let is_enabled = is_enabled.unwrap_or(is_registration_enabled);
+        let allowed_hosts = table.get_or_null("allowed_hosts").and_then(|field| {
+            if field.is_list() && field.is_empty() {
+                field.fault("names no host; leave it out to allow any, or set enabled to false");
+            }
+            read_hosts(&field)
+        });
+        let denied_hosts = table.get_or_null("denied_hosts").and_then(|field| read_hosts(&field)).unwrap_or_default();
+        is_enabled.then_some(ClientDocuments { allowed_hosts, denied_hosts })
+    })
+}
+
+fn read_hosts(field: &Field<'_>) -> Option<Vec<HostPattern>> {
+    field.list(|item| {
+        let pattern = HostPattern::parse(item.nonempty_text()?.trim());
+        pattern.map_err(|error| item.fault(error.to_string())).ok()
     })
 }
 

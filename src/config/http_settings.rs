@@ -1,6 +1,8 @@
 //! The HTTP server's settings, and the URL that follows from them.
 
-use std::net::IpAddr;
+use super::reader::is_loopback;
+use std::net::{IpAddr, SocketAddr};
+use url::Url;
 
 /// How clients reach the server: over TLS, which a proxy ends, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,18 @@ impl HttpSettings {
     }
 }
 
+impl HttpSettings {
+    /// Whether a server that listens on `addresses` is for this machine alone: none of them can be
+    /// reached by others, and it is not called by a name that others use, as it would be behind a
+    /// proxy.
+    #[must_use]
+    pub fn is_for_this_machine_alone(&self, addresses: &[SocketAddr]) -> bool {
+        let url = Url::parse(&self.base_url(None));
+        addresses.iter().all(|address| address.ip().is_loopback())
+            && url.is_ok_and(|url| url.host_str().is_some_and(is_loopback))
+    }
+}
+
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
@@ -110,6 +124,26 @@ mod tests {
             (settings("127.0.0.1", 443, Scheme::Http), "http://127.0.0.1:443"),
         ] {
             assert_eq!(settings.base_url(None), url);
+        }
+    }
+
+    #[test]
+    fn a_server_is_for_this_machine_alone_when_nobody_else_can_reach_it() {
+        for (host, public_url, addresses, expected) in [
+            ("localhost", None, vec!["127.0.0.1:8000", "[::1]:8000"], true),
+            ("[::1]", None, vec!["[::1]:8000"], true),
+            ("127.0.0.1", Some("https://localhost:8443"), vec!["127.0.0.1:8000"], true),
+            ("127.0.0.1", Some("https://mcp.example.com"), vec!["127.0.0.1:8000"], false),
+            ("0.0.0.0", None, vec!["0.0.0.0:8000"], false),
+            ("::", None, vec!["[::]:8000"], false),
+            ("localhost", None, vec!["127.0.0.1:8000", "0.0.0.0:8000"], false),
+            ("0.0.0.0", Some("http://localhost:8000"), vec!["0.0.0.0:8000"], false),
+            ("192.168.1.7", None, vec!["192.168.1.7:8000"], false),
+        ] {
+            let public_url = public_url.map(str::to_owned);
+            let settings = HttpSettings { host: host.to_owned(), public_url, ..Default::default() };
+            let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            assert_eq!(settings.is_for_this_machine_alone(&addresses), expected, "{settings:?}");
         }
     }
 

@@ -36,7 +36,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use http_settings::{HttpSettings, Scheme};
 pub use load::{EndpointFaults, LoadOptions, load};
 pub use settings::{
-    AuditSettings, AuthConfiguration, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings, Lifetimes,
-    LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, PersistenceConfiguration, PersistenceKind,
-    ProjectPaths, ProviderSettings,
+    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings,
+    Lifetimes, LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, PersistenceConfiguration,
+    PersistenceKind, ProjectPaths, ProviderSettings,
 };

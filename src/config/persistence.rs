@@ -14,7 +14,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<PersistenceConfiguration> {
         let kind = kind.map_or(Some(PersistenceKind::Sqlite), |field| field.choice(&KINDS));
         let path = match table.get("path") {
             Some(field) => field.path(),
-            None => kind.and_then(|kind| table.field().path_of(kind.default_path())),
+            None => kind.map(|kind| table.field().path_of(kind.default_path())),
         };
         let mut encryption_keys = table.get("encryption_key").and_then(|field| read_keys(&field)).unwrap_or_default();
         // The Python product's name for it; its keys are as long as ours.

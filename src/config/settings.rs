@@ -3,6 +3,7 @@
 use super::endpoint_file::EndpointFile;
 use super::http_settings::HttpSettings;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
+use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::ids::ClientId;
 use mxcp_actors::model::redirect_uri::RedirectUri;
 use mxcp_actors::model::scope::ScopeSet;
@@ -121,6 +122,8 @@ pub struct AuthConfiguration {
     pub lifetimes: Lifetimes,
     /// Whether clients may register themselves (RFC 7591).
     pub is_registration_enabled: bool,
+    /// Which clients may come with a metadata document instead; `None` when none may.
+    pub client_documents: Option<ClientDocuments>,
     /// Where sign-ins and registered clients are kept; `None` keeps them in memory.
     pub persistence: Option<PersistenceConfiguration>,
 }
@@ -160,6 +163,15 @@ impl AuthConfiguration {
     pub const fn is_enabled(&self) -> bool {
         !matches!(self.provider, ProviderSettings::None)
     }
+}
+
+/// Which clients may come with a metadata document that their identifier is the URL of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientDocuments {
+    /// The only hosts whose documents are read; `None` for any.
+    pub allowed_hosts: Option<Vec<HostPattern>>,
+    /// Hosts whose documents are not read.
+    pub denied_hosts: Vec<HostPattern>,
 }
 
 /// Where people sign in.

@@ -71,7 +71,7 @@ pub fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
 }
 
 /// The sockets that the service manager has opened for this process (`LISTEN_FDS`, as
-/// sd_listen_fds(3) describes), if any. They outlive the process: while it restarts, connections
+/// `sd_listen_fds(3)` describes), if any. They outlive the process: while it restarts, connections
 /// wait there instead of being refused.
 ///
 /// # Errors

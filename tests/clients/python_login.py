@@ -4,12 +4,14 @@ Knows the server's URL and a person's name and password, nothing else: the SDK f
 authorization server, registers a client and exchanges the code, and the browser below does
 what the person would do. Runs with the `mcp` package of both major versions.
 
-Given the process of the server it then subscribes to changes (second generation only), asks the
-server to stop and waits for the end of the subscription.
+With the process of the server in the variable SERVER_PROCESS it then subscribes to changes (second
+generation only), asks the server to stop and waits for the end of the subscription.
 
 Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result", "subscription"}.
 
-    python_login.py URL USER PASSWORD TOOL ARGUMENTS [PROCESS]
+With CLIENT_METADATA_URL the client is not registered: that URL of a document is its client_id.
+
+    python_login.py URL USER PASSWORD TOOL ARGUMENTS [CLIENT_METADATA_URL]
 """
 
 import asyncio
@@ -166,7 +168,7 @@ class MemoryStorage:
         self.client_info = client_info
 
 
-def oauth(url, user, password):
+def oauth(url, user, password, client_metadata_url):
     """The SDK's OAuth support, with a person who signs in as `user`."""
     callback, browser = Callback(), Browser(user, password)
 
@@ -186,7 +188,8 @@ def oauth(url, user, password):
         grant_types=["authorization_code", "refresh_token"],
         response_types=["code"],
     )
-    return OAuthClientProvider(url, metadata, MemoryStorage(), redirect, answer)
+    storage = MemoryStorage()
+    return OAuthClientProvider(url, metadata, storage, redirect, answer, client_metadata_url=client_metadata_url)
 
 
 @asynccontextmanager
@@ -202,23 +205,23 @@ async def connect(url, http_client):
                 yield session, initialized.protocolVersion
 
 
-async def subscribe(client, process):
+async def subscribe(client):
     """What the server agreed to tell, and how the subscription ended when the server stopped."""
     async with client.listen(tools_list_changed=True) as subscription:
-        os.kill(int(process), signal.SIGTERM)
+        os.kill(int(os.environ["SERVER_PROCESS"]), signal.SIGTERM)
         # Ends when the server says that this was the end; otherwise it raises.
         events = [event async for event in subscription]
     honored = subscription.honored.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {"honored": honored, "events": len(events), "end": "graceful"}
 
 
-async def main(url, user, password, tool, arguments, process=None):
-    auth = oauth(url, user, password)
+async def main(url, user, password, tool, arguments, client_metadata_url=None):
+    auth = oauth(url, user, password, client_metadata_url)
     async with httpx.AsyncClient(auth=auth, timeout=TIMEOUT_SECONDS) as http_client:
         async with connect(url, http_client) as (client, protocol):
             tools = await client.list_tools()
             result = await client.call_tool(tool, json.loads(arguments))
-            subscription = await subscribe(client, process) if process else None
+            subscription = await subscribe(client) if "SERVER_PROCESS" in os.environ else None
     report = {
         "sdk": "python",
         "version": SDK_VERSION,

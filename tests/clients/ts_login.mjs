@@ -5,12 +5,14 @@
 // what the person would do. Runs with the SDK of both major versions; SDK_FOLDER is where one
 // of them is installed.
 //
-// Given the process of the server it then subscribes to changes (second generation only), asks
-// the server to stop and waits for the end of the subscription.
+// With the process of the server in the variable SERVER_PROCESS it then subscribes to changes
+// (second generation only), asks the server to stop and waits for the end of the subscription.
 //
 // Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result", "subscription"}.
 //
-//     ts_login.mjs SDK_FOLDER URL USER PASSWORD TOOL ARGUMENTS [PROCESS]
+// With CLIENT_METADATA_URL the client is not registered: that URL of a document is its client_id.
+//
+//     ts_login.mjs SDK_FOLDER URL USER PASSWORD TOOL ARGUMENTS [CLIENT_METADATA_URL]
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,7 +21,7 @@ import path from 'node:path';
 
 const STEPS_MAX = 20;
 const RUN_SECONDS = 120;
-const [folder, url, user, password, tool, toolArguments, server] = process.argv.slice(2);
+const [folder, url, user, password, tool, toolArguments, clientMetadataUrl] = process.argv.slice(2);
 const sdk = loadSdk(folder);
 
 /** Loads whichever generation of the SDK is installed in `folder`. */
@@ -129,6 +131,7 @@ function oauth(callback, browser) {
   let client, tokens, verifier, discovered;
   return {
     redirectUrl: callback.url,
+    clientMetadataUrl,
     clientMetadata: {
       client_name: 'TypeScript SDK',
       redirect_uris: [callback.url],
@@ -173,7 +176,7 @@ async function connect(callback) {
 /** What the server agreed to tell, and how the subscription ended when the server stopped. */
 async function subscribe(client) {
   const subscription = await client.listen({ toolsListChanged: true });
-  process.kill(Number(server), 'SIGTERM');
+  process.kill(Number(process.env.SERVER_PROCESS), 'SIGTERM');
   return { honored: subscription.honoredFilter, events: 0, end: await subscription.closed };
 }
 
@@ -187,7 +190,7 @@ const client = await connect(callback);
 const { tools } = await client.listTools();
 const result = await client.callTool({ name: tool, arguments: JSON.parse(toolArguments) });
 const protocol = client.getNegotiatedProtocolVersion?.() ?? client.transport.protocolVersion;
-const subscription = server && (await subscribe(client));
+const subscription = process.env.SERVER_PROCESS && (await subscribe(client));
 console.log(
   JSON.stringify({
     sdk: 'typescript',

@@ -70,18 +70,20 @@ impl Setup {
         self
     }
 
+    /// The user configuration.
+    pub(crate) fn user_file(&self) -> String {
+        let profile = json!({"default": {"auth": self.auth}});
+        let projects = json!({"bookshop": {"profiles": profile}});
+        json!({"mxcp": 1, "transport": {"http": self.http}, "projects": projects}).to_string()
+    }
+
     /// The project on disk.
     pub(crate) fn write(&self) -> Project {
         let site = json!({
             "mxcp": 1, "project": "bookshop", "profile": "default",
             "profiles": {"default": {"audit": {"enabled": true}}},
         });
-        let user = json!({
-            "mxcp": 1,
-            "transport": {"http": self.http},
-            "projects": {"bookshop": {"profiles": {"default": {"auth": self.auth}}}},
-        });
-        let project = Project::new(&site.to_string()).with_user(&user.to_string());
+        let project = Project::new(&site.to_string()).with_user(&self.user_file());
         for (name, tool) in &self.tools {
             let mut tool = tool.clone();
             tool["name"] = json!(name);

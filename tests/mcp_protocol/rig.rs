@@ -225,6 +225,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 10,
+        client_documents: None,
         query_deadline: Duration::from_secs(60),
         query_rows_max: 100,
     }
@@ -236,6 +237,7 @@ fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
         entropy: Arc::new(SeededEntropy::new(7)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
+        client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::clone(engine) as _,

@@ -84,7 +84,7 @@ pub(super) fn load(
                 Ok(text) => parse_file(&Secret::new(text), path),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_new => {
                     let key = generate(entropy);
-                    write_file(path, &[key.clone()])?;
+                    write_file(path, std::slice::from_ref(&key))?;
                     parse_file(&key, path)
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -158,31 +158,31 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_again_and_shows_nothing() {
         let sealer = sealer(&["1"]);
-        let sealed = sealer.seal(PLACE, &"the secret of Ada").unwrap();
-        assert!(!sealed.windows(3).any(|window| window == b"Ada"));
-        assert_eq!(sealer.open::<String>(PLACE, sealed.clone()).unwrap(), "the secret of Ada");
-        assert_ne!(sealer.seal(PLACE, &"the secret of Ada").unwrap(), sealed, "equal records do not look equal");
+        let record = sealer.seal(PLACE, &"the secret of Ada").unwrap();
+        assert!(!record.windows(3).any(|window| window == b"Ada"));
+        assert_eq!(sealer.open::<String>(PLACE, record.clone()).unwrap(), "the secret of Ada");
+        assert_ne!(sealer.seal(PLACE, &"the secret of Ada").unwrap(), record, "equal records do not look equal");
     }
 
     #[test]
     fn a_record_opens_only_whole_and_in_its_place() {
         let sealer = sealer(&["1"]);
-        let sealed = sealer.seal(PLACE, &1).unwrap();
+        let record = sealer.seal(PLACE, &1).unwrap();
         let elsewhere = [
             Place { table: "sessions", row: b"s2" },
             Place { table: "consents", row: b"s1" },
             Place { table: "session", row: b"ss1" },
         ];
         for place in elsewhere {
-            assert_eq!(sealer.open_bytes(place, sealed.clone()), Err(UnsealError::Damaged));
+            assert_eq!(sealer.open_bytes(place, record.clone()), Err(UnsealError::Damaged));
         }
-        for at in [0, HEADER_LEN - 1, HEADER_LEN, sealed.len() - 1] {
-            let mut changed = sealed.clone();
+        for at in [0, HEADER_LEN - 1, HEADER_LEN, record.len() - 1] {
+            let mut changed = record.clone();
             changed[at] ^= 1;
             assert_eq!(sealer.open_bytes(PLACE, changed), Err(UnsealError::Damaged));
         }
-        for length in 0..sealed.len() {
-            assert!(sealer.open_bytes(PLACE, sealed[..length].to_vec()).is_err());
+        for length in 0..record.len() {
+            assert!(sealer.open_bytes(PLACE, record[..length].to_vec()).is_err());
         }
     }
 

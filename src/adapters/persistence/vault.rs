@@ -65,25 +65,20 @@ fn user_index(
     entropy: &dyn Entropy,
 ) -> Result<UserIndex, PersistenceError> {
     let failed = |detail: String| PersistenceError::database(store)(detail);
-    let kept = marks.get(USER_INDEX_KEY).map_err(failed)?;
-    let (key, is_current) = match kept {
-        Some(sealed) => {
-            let is_current = key_id(&sealed) == sealer.key_ids().next();
-            let damaged = |detail: String| PersistenceError::Damaged { path: store.to_owned(), detail };
-            let key =
-                sealer.open_bytes(PLACE, sealed).map_err(|error| damaged(format!("{USER_INDEX_KEY}: {error}")))?;
-            let key = key.as_slice().try_into().map_err(|_| damaged(format!("{USER_INDEX_KEY} has another length")))?;
-            (key, is_current)
-        }
-        None => {
-            let mut key = [0; INDEX_KEY_LEN];
-            entropy.fill(&mut key);
-            (key, false)
-        }
+    let (key, is_current) = if let Some(kept) = marks.get(USER_INDEX_KEY).map_err(failed)? {
+        let is_current = key_id(&kept) == sealer.key_ids().next();
+        let damaged = |detail: String| PersistenceError::Damaged { path: store.to_owned(), detail };
+        let key = sealer.open_bytes(PLACE, kept).map_err(|error| damaged(format!("{USER_INDEX_KEY}: {error}")))?;
+        let key = key.as_slice().try_into().map_err(|_| damaged(format!("{USER_INDEX_KEY} has another length")))?;
+        (key, is_current)
+    } else {
+        let mut key = [0; INDEX_KEY_LEN];
+        entropy.fill(&mut key);
+        (key, false)
     };
     if !is_current {
-        let sealed = sealer.seal_bytes(PLACE, &key).map_err(|error| failed(error.detail))?;
-        marks.set(USER_INDEX_KEY, &sealed).map_err(failed)?;
+        let record = sealer.seal_bytes(PLACE, &key).map_err(|error| failed(error.detail))?;
+        marks.set(USER_INDEX_KEY, &record).map_err(failed)?;
     }
     Ok(UserIndex::new(key))
 }

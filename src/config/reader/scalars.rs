@@ -40,12 +40,12 @@ impl Field<'_> {
 
     /// The absolute path of a file or folder.
     pub(in crate::config) fn path(&self) -> Option<PathBuf> {
-        self.nonempty_text().and_then(|text| self.path_of(&text))
+        self.nonempty_text().map(|text| self.path_of(&text))
     }
 
     /// What `text` would mean as a path in this file.
-    pub(in crate::config) fn path_of(&self, text: &str) -> Option<PathBuf> {
-        Some(self.source.references.as_ref().map_or_else(|| PathBuf::from(text), |references| references.path(text)))
+    pub(in crate::config) fn path_of(&self, text: &str) -> PathBuf {
+        self.source.references.as_ref().map_or_else(|| PathBuf::from(text), |references| references.path(text))
     }
 
     /// A text that needs no replacing, because nothing uses it.

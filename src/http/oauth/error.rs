@@ -9,7 +9,7 @@ use actix_web::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICA
 use actix_web::{HttpRequest, HttpResponse};
 use mxcp_actors::authorization::{BeginError, LoginError, TokenError, VisitError};
 use mxcp_actors::authorization_codes::TooManyAttempts;
-use mxcp_actors::client_registry::RegistrationError;
+use mxcp_actors::client_registry::{DocumentError, RegistrationError};
 use mxcp_actors::model::oauth_error::{OAuthError, OAuthErrorCode};
 use mxcp_actors::ports::upstream_idp::UpstreamError;
 use serde_json::json;
@@ -40,6 +40,9 @@ const fn status(code: OAuthErrorCode) -> StatusCode {
 pub(in crate::http) fn refuse(request: &HttpRequest, error: &OAuthError) -> HttpResponse {
     let mut answer = HttpResponse::build(status(error.code));
     answer.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
+    if error.code == OAuthErrorCode::TemporarilyUnavailable {
+        answer.insert_header((RETRY_AFTER, RETRY_AFTER_SECS));
+    }
     if error.code == OAuthErrorCode::InvalidClient && uses_basic(request) {
         answer.insert_header((WWW_AUTHENTICATE, r#"Basic realm="mxcp""#));
     }
@@ -152,6 +155,7 @@ pub(in crate::http) fn login_refused(pages: &Pages, request: &HttpRequest, error
             log_failure(request, cause);
             crate::http::pages::redirect(url)
         }
+        LoginError::Document(error) => client_refused(pages, request, error),
         LoginError::Provider(error) => provider_failed(pages, request, error),
         LoginError::PasswordCheck => page_unavailable(pages, request, error),
         LoginError::NotRecorded(cause) => page_unavailable(pages, request, cause),
@@ -160,6 +164,26 @@ pub(in crate::http) fn login_refused(pages: &Pages, request: &HttpRequest, error
             page_unavailable(pages, request, cause)
         }
     }
+}
+
+/// The client has no usable metadata document, so there is no client to tell.
+fn client_refused(pages: &Pages, request: &HttpRequest, error: &DocumentError) -> HttpResponse {
+    let is_passing = error.is_passing();
+    let (status, title, advice) = if is_passing {
+        let advice = "Try again in a moment. If it stays so, tell the makers of the application.";
+        (StatusCode::SERVICE_UNAVAILABLE, "The application cannot be looked up", advice)
+    } else {
+        let advice = "Tell the makers of the application, or the operator of this server if it should be accepted.";
+        (StatusCode::BAD_REQUEST, "This application cannot be accepted", advice)
+    };
+    pages.error(&ErrorPage {
+        status,
+        title,
+        message: error.to_string(),
+        advice,
+        request_id: RequestId::of(request),
+        retry_after_secs: is_passing.then_some(RETRY_AFTER_SECS),
+    })
 }
 
 /// The provider failed, and there is no client to tell.

@@ -81,6 +81,7 @@ fn authorization_server(settings: &Settings) -> serde_json::Value {
         "revocation_endpoint_auth_methods_supported": methods,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": settings.client_documents.is_some(),
     });
     if let Some(fields) = document.as_object_mut().filter(|_| settings.is_registration_open) {
         fields.insert("registration_endpoint".to_owned(), json!(format!("{issuer}/register")));

@@ -22,12 +22,14 @@ pub(super) struct SqliteConnection {
     /// Set when a commit did not reach the disk. What the system holds of the file in memory is
     /// then not what a restart would find, and only a restart tells, so nothing more is done.
     is_lost: bool,
+    /// Why SQLite has ended the transaction in its middle, as it does when the disk is full.
+    ended_by: Option<StoreError>,
 }
 
 impl SqliteConnection {
     /// Takes charge of `database`.
     pub(super) fn new(database: Connection, purpose: Purpose) -> Self {
-        Self { database, purpose, is_lost: false }
+        Self { database, purpose, is_lost: false, ended_by: None }
     }
 
     /// The connection.
@@ -47,6 +49,7 @@ impl Engine for SqliteConnection {
             let detail = "a change did not reach the disk; restart mxcp when the disk is well again".to_owned();
             return Err(StoreError { detail });
         }
+        self.ended_by = None;
         self.run(match self.purpose {
             Purpose::Reading => "BEGIN",
             Purpose::Writing => "BEGIN IMMEDIATE",
@@ -54,6 +57,9 @@ impl Engine for SqliteConnection {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = self.ended_by.take() {
+            return Err(error);
+        }
         let committed = self.database.prepare_cached("COMMIT").and_then(|mut statement| statement.execute(()));
         committed.map(drop).map_err(|error| {
             self.is_lost |= is_failed_sync(&error);
@@ -75,18 +81,19 @@ impl Engine for SqliteConnection {
         if self.purpose == Purpose::Reading {
             return step(self);
         }
-        if self.database.is_autocommit() {
-            // A full disk ends the transaction in the middle: what follows has nothing to stand on.
-            return Err(StoreError { detail: "the transaction was ended by an earlier failure".to_owned() });
+        if let Some(error) = &self.ended_by {
+            return Err(error.clone());
         }
         self.run("SAVEPOINT step")?;
         let done = step(self);
-        if !self.database.is_autocommit() {
-            if done.is_err() {
-                self.run("ROLLBACK TO step")?;
-            }
-            self.run("RELEASE step")?;
+        if self.database.is_autocommit() {
+            self.ended_by = done.as_ref().err().cloned();
+            return done;
         }
+        if done.is_err() {
+            self.run("ROLLBACK TO step")?;
+        }
+        self.run("RELEASE step")?;
         done
     }
 }

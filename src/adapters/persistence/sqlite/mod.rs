@@ -7,6 +7,8 @@ mod grants;
 mod open;
 mod schema;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use super::files::StoreLock;
 use super::lane::Lane;

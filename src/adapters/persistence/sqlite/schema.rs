@@ -28,7 +28,7 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Per
     }
     if !tables.iter().any(|table| table == "schema_migrations") {
         let is_there = |name: &&str| tables.iter().any(|table| table == name);
-        let is_incumbent = INCUMBENT_TABLES.iter().all(|name| is_there(name));
+        let is_incumbent = INCUMBENT_TABLES.iter().all(is_there);
         let path = path.to_owned();
         return Err(if is_incumbent { PersistenceError::Incumbent(path) } else { PersistenceError::Foreign(path) });
     }

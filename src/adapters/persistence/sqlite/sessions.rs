@@ -2,7 +2,7 @@
 
 use super::{SqliteStore, execute, hash_of, json_of, limit, query, query_first, to_json};
 use crate::adapters::persistence::seal::{Place, Sealer};
-use mxcp_actors::model::ids::{SessionId, UserId};
+use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::session::{Session, SessionKind};
@@ -112,7 +112,7 @@ impl SessionStore for SqliteStore {
                     SessionKind::Browser { cookie_hash } => Some(cookie_hash.as_bytes()),
                     SessionKind::Client { .. } => None,
                 };
-                let client = session.client_id().map(|id| id.as_str());
+                let client = session.client_id().map(ClientId::as_str);
                 let (idle, end) = (session.idle_expires_at.as_micros(), session.expires_at.as_micros());
                 let row = (session.id.as_str(), user_hash, client, cookie, idle, end, due, sealed, sealed_upstream);
                 execute(database, sql, row).map(drop)
