@@ -20,11 +20,13 @@ use mxcp_actors::model::sql_value::{Column, SqlRows, SqlValue};
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::PortFuture;
+use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::{SqlEngine, SqlError, SqlQuery};
 use mxcp_actors::sessions::NewSession;
 use mxcp_actors::settings::{Lifetimes, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
+use mxcp_actors::testkit::fake_idp::FakeIdp;
 use mxcp_actors::testkit::memory_audit::MemoryAudit;
 use mxcp_actors::testkit::seeded_entropy::SeededEntropy;
 use mxcp_actors::testkit::tokio_clock::TokioClock;
@@ -199,8 +201,8 @@ pub(super) fn modern(method: &str, mut params: Value) -> Value {
 
 fn person(name: &str) -> User {
     User {
-        id: UserId::of("local", name),
-        provider: "local".into(),
+        id: UserId::of("fake", name),
+        provider: "fake".into(),
         subject: name.into(),
         username: name.into(),
         email: Some(format!("{name}@example.com")),
@@ -232,8 +234,11 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
 }
 
 fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::default());
     Ports {
-        clock: Arc::new(TokioClock::default()),
+        // Sessions count only while somebody could sign in as their people did.
+        login_method: LoginMethod::Provider(Arc::new(FakeIdp::new(Arc::clone(&clock)))),
+        clock,
         entropy: Arc::new(SeededEntropy::new(7)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
@@ -241,7 +246,6 @@ fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::clone(engine) as _,
-        login_method: LoginMethod::Off,
     }
 }
 
