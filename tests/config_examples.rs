@@ -4,6 +4,7 @@ use crate::config_project::{PASSWORD_HASH, PLAIN_SITE, Project};
 use argon2::PasswordVerifier as _;
 use mxcp::adapters::persistence::StoreKind;
 use mxcp::config::{AuthConfiguration, Configuration, LoadOptions, PersistenceKind, ProviderSettings, load};
+use mxcp_actors::model::client_keys::ClientKeys;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,6 +67,7 @@ fn the_examples_say_what_their_names_promise() {
     assert_eq!(clients.clients[0].secret.as_ref().unwrap().expose(), "value-of-CLIENT_SECRET");
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");
+    assert!(matches!(clients.clients[2].keys, Some(ClientKeys::Set(_))));
     let kept = auth_of("persistence-sqlite.yaml").persistence.unwrap();
     assert_eq!((kept.kind, kept.path), (PersistenceKind::Sqlite, "/var/lib/mxcp/oauth.db".into()));
     assert_eq!(kept.encryption_keys.len(), 1);

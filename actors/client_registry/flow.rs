@@ -1,11 +1,16 @@
 //! What the registry does with its store, step by step.
 
+use super::assertions::AssertionChecker;
 use super::documents::{DocumentParts, Documents};
-use super::messages::{AuthenticationError, ClientUse, RegisteredClient, RegistrationError, RegistryError};
+use super::messages::{
+    AuthenticationError, ClientUse, RegisterClient, RegisteredClient, RegistrationError, RegistryError,
+};
+use super::rates::RegistrationRates;
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
-use crate::model::client::{Client, ClientCredentials, ClientMetadata};
+use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientProof};
+use crate::model::client_assertion::AssertionFault;
 use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
@@ -25,6 +30,18 @@ const UNUSED_CLIENT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most clients that one sweep drops.
 const SWEEP_STEP: usize = 1_000;
 
+/// What the registry works with.
+#[derive(Debug)]
+pub(crate) struct RegistryPorts {
+    pub(crate) store: Arc<dyn ClientStore>,
+    /// `None` when clients must be registered.
+    pub(crate) metadata_source: Option<Arc<dyn ClientMetadataSource>>,
+    pub(crate) assertions: AssertionChecker,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) audit_log: AuditLogHandle,
+}
+
 /// Keeps clients.
 #[derive(Debug)]
 pub(crate) struct Registrar {
@@ -32,6 +49,7 @@ pub(crate) struct Registrar {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     audit_log: AuditLogHandle,
+    assertions: AssertionChecker,
     /// `None` when clients must be registered.
     documents: Option<Documents>,
     configured: HashMap<ClientId, Client>,
@@ -40,18 +58,12 @@ pub(crate) struct Registrar {
     is_open: bool,
     clients_max: u64,
     /// Held from counting to adding, or two who register at once would both fit in the last place.
-    turn: Mutex<()>,
+    rates: Mutex<RegistrationRates>,
 }
 
 impl Registrar {
-    pub(crate) fn new(
-        store: Arc<dyn ClientStore>,
-        metadata_source: Option<Arc<dyn ClientMetadataSource>>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        audit_log: AuditLogHandle,
-        settings: &Settings,
-    ) -> Self {
+    pub(crate) fn new(ports: RegistryPorts, settings: &Settings) -> Self {
+        let RegistryPorts { store, metadata_source, assertions, clock, entropy, audit_log } = ports;
         let clients = settings.configured_clients.iter();
         let default_scope = settings.default_scopes();
         let catalogue = settings.scope_catalogue();
@@ -66,34 +78,36 @@ impl Registrar {
             clock,
             entropy,
             audit_log,
+            assertions,
             configured: clients.map(|client| (client.id.clone(), client.clone())).collect(),
             catalogue,
             default_scope,
             is_open: settings.is_registration_open,
             clients_max: settings.registered_clients_max,
-            turn: Mutex::new(()),
+            rates: Mutex::default(),
         }
     }
 
-    pub(super) async fn register_client(
-        &self,
-        metadata: ClientMetadata,
-        trace_id: Option<String>,
-    ) -> Result<RegisteredClient, RegistrationError> {
+    pub(super) async fn register_client(&self, asked: RegisterClient) -> Result<RegisteredClient, RegistrationError> {
+        let RegisterClient { metadata, peer, trace_id } = asked;
         if !self.is_open {
             return Err(RegistrationError::Closed);
         }
         let (id, secret) = (ClientId::new(self.entropy.uuid()), self.entropy.token("mxcp_cs_"));
         let scopes = (&self.catalogue, &self.default_scope);
         let registered = register(metadata, id, secret, scopes, self.clock.now())?;
-        self.add(registered.client.clone()).await?;
+        self.add(registered.client.clone(), &peer).await?;
         self.record_registration(&registered.client, trace_id).await?;
         Ok(registered)
     }
 
     /// Adds a client if there is room for it.
-    async fn add(&self, client: Client) -> Result<(), RegistrationError> {
-        let _turn = self.turn.lock().await;
+    async fn add(&self, client: Client, peer: &str) -> Result<(), RegistrationError> {
+        let mut rates = self.rates.lock().await;
+        rates.count(peer, self.clock.now()).map_err(|wait| {
+            tracing::warn!(peer, "a client was refused: too many register at once");
+            RegistrationError::TooFast(wait)
+        })?;
         if self.store.count_clients().await? >= self.clients_max {
             tracing::warn!(clients_max = self.clients_max, "a client was refused: too many are registered");
             return Err(RegistrationError::Full);
@@ -124,7 +138,14 @@ impl Registrar {
         credentials: ClientCredentials,
     ) -> Result<Client, AuthenticationError> {
         let client = self.resolve_client(credentials.client_id.clone(), ClientUse::Grant).await?;
-        client.filter(|client| proves(client, &credentials)).ok_or(AuthenticationError::Failed)
+        let client = client.ok_or(AuthenticationError::Failed)?;
+        match &credentials.proof {
+            ClientProof::Assertion(assertion) => self.assertions.check(&client, assertion).await?,
+            proof if proves(&client, proof) => {}
+            _ if client.auth_method == AuthMethod::PrivateKeyJwt => return Err(AssertionFault::Missing.into()),
+            _ => return Err(AuthenticationError::Failed),
+        }
+        Ok(client)
     }
 
     pub(super) async fn resolve_client(
@@ -149,7 +170,9 @@ impl Registrar {
     }
 
     pub(super) async fn sweep(&self) {
+        self.assertions.sweep().await;
         let now = self.clock.now();
+        self.rates.lock().await.sweep(now);
         let before = crate::model::timestamp::Timestamp::from_micros(
             now.as_micros().saturating_sub(i64::try_from(UNUSED_CLIENT_MAX.as_micros()).unwrap_or(i64::MAX)),
         );

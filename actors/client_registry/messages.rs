@@ -3,6 +3,7 @@
 use crate::audit_log::AuditError;
 use crate::mailbox::Unavailable;
 use crate::model::client::{Client, ClientCredentials, ClientMetadata};
+use crate::model::client_assertion::AssertionFault;
 use crate::model::client_document::ClientDocumentError;
 use crate::model::client_id_url::ClientIdUrlError;
 use crate::model::ids::ClientId;
@@ -10,6 +11,7 @@ use crate::model::secret::Secret;
 use crate::ports::StoreError;
 use crate::ports::client_metadata::ClientFetchError;
 use actix::Message;
+use std::time::Duration;
 
 /// Why there is no client of an identifier that is the URL of a metadata document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +77,9 @@ pub enum RegistrationError {
     /// Registration is switched off.
     #[error("this server does not let clients register themselves")]
     Closed,
+    /// Too many clients register just now; the next may after that time.
+    #[error("too many clients register at the moment; try again in {} s", .0.as_secs())]
+    TooFast(Duration),
     /// There are too many clients.
     #[error("too many clients are registered; try again later")]
     Full,
@@ -98,6 +103,10 @@ pub enum AuthenticationError {
     /// Unknown client, wrong secret or wrong method: the caller is not told which.
     #[error("client authentication failed")]
     Failed,
+    /// The client's own signature does not prove it. This is told, because only the holder of
+    /// the key can make use of it.
+    #[error(transparent)]
+    Assertion(#[from] AssertionFault),
     /// The client's metadata document is missing or wrong.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -124,7 +133,7 @@ impl From<RegistryError> for AuthenticationError {
 pub struct RegisteredClient {
     /// The client as it was registered, defaults filled in.
     pub client: Client,
-    /// Its secret, unless it is public.
+    /// Its secret, if it has one.
     pub secret: Option<Secret>,
 }
 
@@ -133,6 +142,8 @@ pub struct RegisteredClient {
 #[rtype(result = "Result<RegisteredClient, RegistrationError>")]
 pub(crate) struct RegisterClient {
     pub(crate) metadata: ClientMetadata,
+    /// The address of who registers it.
+    pub(crate) peer: String,
     pub(crate) trace_id: Option<String>,
 }
 

@@ -1,14 +1,17 @@
 //! The client registry: which OAuth clients there are, and how they prove it.
 //!
 //! Owns clients: those of the configuration in memory, those that registered in its store, and what
-//! the documents say of those whose identifier is the URL of one.
-//! Rank 1: asks the source of such documents, tells `audit_log`. Timers: `TickExpiry` drops registrations that nobody ever logged
-//! in through. If it dies, nobody can log in or refresh and the process ends.
+//! the documents say of those whose identifier is the URL of one; and which of their assertions
+//! were used. Rank 1: asks the sources of such documents and of published keys, tells `audit_log`.
+//! Timers: `TickExpiry` drops registrations that nobody ever logged in through, and assertions
+//! that are over. If it dies, nobody can log in or refresh and the process ends.
 
+mod assertions;
 mod documents;
 mod flow;
 mod handle;
 mod messages;
+mod rates;
 mod shelf;
 mod state;
 #[cfg(test)]
@@ -21,7 +24,8 @@ pub use state::register;
 use crate::mailbox::{EndGuard, answered_by};
 use crate::model::client::Client;
 use actix::{Actor, AsyncContext, Context};
-pub(crate) use flow::Registrar;
+pub(crate) use assertions::AssertionChecker;
+pub(crate) use flow::{Registrar, RegistryPorts};
 use messages::{AuthenticateClient, MarkClientUsed, RegisterClient, ResolveClient, TickExpiry};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +56,7 @@ impl Actor for ClientRegistry {
 
 answered_by! {
     ClientRegistry, registrar;
-    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message.metadata, message.trace_id);
+    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message);
     ResolveClient => Result<Option<Client>, RegistryError>, |registrar, message| registrar.resolve_client(message.client_id, message.client_use);
     AuthenticateClient => Result<Client, AuthenticationError>, |registrar, message| registrar.authenticate_client(message.credentials);
     MarkClientUsed => Result<(), RegistryError>, |registrar, message| registrar.mark_client_used(message.client_id);

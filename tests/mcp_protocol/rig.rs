@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use mxcp::http::auth::ResourceGuard;
 use mxcp::http::host_guard::{self, Names, NamesOf};
-use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes};
+use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes, StreamLimits};
 use mxcp::http::request_id;
 use mxcp_actors::authorization::LoginMethod;
 use mxcp_actors::model::ids::{ClientId, UserId};
@@ -20,11 +20,14 @@ use mxcp_actors::model::sql_value::{Column, SqlRows, SqlValue};
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::PortFuture;
-use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::{SqlEngine, SqlError, SqlQuery};
 use mxcp_actors::sessions::NewSession;
 use mxcp_actors::settings::{Lifetimes, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
+use mxcp_actors::testkit::fake_idp::FakeIdp;
+use mxcp_actors::testkit::fake_key_source::FakeKeySource;
+use mxcp_actors::testkit::fake_signatures::FakeSignatures;
 use mxcp_actors::testkit::memory_audit::MemoryAudit;
 use mxcp_actors::testkit::seeded_entropy::SeededEntropy;
 use mxcp_actors::testkit::tokio_clock::TokioClock;
@@ -46,6 +49,7 @@ pub(super) struct Setup {
     pub(super) required_scopes: &'static str,
     pub(super) times: McpTimes,
     pub(super) body_max: usize,
+    pub(super) stream_limits: StreamLimits,
 }
 
 impl Default for Setup {
@@ -56,6 +60,7 @@ impl Default for Setup {
             required_scopes: "",
             times: McpTimes::default(),
             body_max: 64 * 1024,
+            stream_limits: StreamLimits::default(),
         }
     }
 }
@@ -104,7 +109,8 @@ impl TestServer {
             body_max: setup.body_max,
             is_stopping,
         };
-        let shared = Arc::new(McpShared::new(&definitions.catalog, options).unwrap().with_times(setup.times));
+        let shared = McpShared::new(&definitions.catalog, options).unwrap();
+        let shared = Arc::new(shared.with_times(setup.times).with_stream_limits(setup.stream_limits));
         let workers = supervisor.workers().clone();
         let server = HttpServer::new(move || {
             let state = McpState::new(Arc::clone(&shared), workers.start().tool_calls);
@@ -196,8 +202,8 @@ pub(super) fn modern(method: &str, mut params: Value) -> Value {
 
 fn person(name: &str) -> User {
     User {
-        id: UserId::of("local", name),
-        provider: "local".into(),
+        id: UserId::of("fake", name),
+        provider: "fake".into(),
         subject: name.into(),
         username: name.into(),
         email: Some(format!("{name}@example.com")),
@@ -229,16 +235,21 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
 }
 
 fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
+    let clock = Arc::new(TokioClock::default());
     Ports {
-        clock: Arc::new(TokioClock::default()),
+        // Sessions are of people of the provider that is configured.
+        login_method: LoginMethod::Provider(Arc::new(FakeIdp::new(Arc::clone(&clock) as _))),
+        clock,
         entropy: Arc::new(SeededEntropy::new(7)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
+        assertion_store: Arc::new(MemoryAssertions::default()),
+        signature_verifier: Arc::new(FakeSignatures),
+        client_key_source: Arc::new(FakeKeySource::default()),
         client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::clone(engine) as _,
-        login_method: LoginMethod::Off,
     }
 }
 

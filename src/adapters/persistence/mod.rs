@@ -1,5 +1,5 @@
-//! What survives a restart: sessions, tokens, codes, logins under way, consents and registered
-//! clients, in files that only their owner may read.
+//! What survives a restart: sessions, tokens, codes, logins under way, consents, registered
+//! clients and which of their assertions were used, in files that only their owner may read.
 //!
 //! Our tokens, codes and client secrets are kept as hashes only, which the ports see to. What
 //! names people or holds a provider's tokens is sealed ([`seal`]). A change is answered when it
@@ -26,6 +26,7 @@ pub use keys::{KeySource, is_key, key_file_of};
 pub use rotation::{KeyRotation, rotate_key};
 pub use takeover::{LeftOut, NewHome, PeopleOf, Takeover, TakeoverError, read_old_keys, take_over};
 
+use mxcp_actors::ports::assertion_store::AssertionStore;
 use mxcp_actors::ports::client_store::ClientStore;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::entropy::Entropy;
@@ -74,11 +75,13 @@ pub struct Surroundings {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// The three stores; they may be one thing.
+/// The stores; they may be one thing.
 #[derive(Clone, Debug)]
 pub struct Stores {
     /// Registered clients.
     pub clients: Arc<dyn ClientStore>,
+    /// Which assertions of clients were used.
+    pub assertions: Arc<dyn AssertionStore>,
     /// Logins, codes and consents.
     pub grants: Arc<dyn GrantStore>,
     /// Sessions and tokens.
@@ -97,9 +100,9 @@ impl Stores {
         }
     }
 
-    /// One thing that is all three.
-    fn of<S: ClientStore + GrantStore + SessionStore + 'static>(store: S) -> Self {
+    /// One thing that is all of them.
+    fn of<S: AssertionStore + ClientStore + GrantStore + SessionStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { clients: store.clone(), grants: store.clone(), sessions: store }
+        Self { clients: store.clone(), assertions: store.clone(), grants: store.clone(), sessions: store }
     }
 }

@@ -33,6 +33,10 @@ pub(super) enum Space {
     Consents = b'n',
     /// When it is over, the key of a consent.
     ConsentsByExpiry = b'N',
+    /// Client and name of an assertion: when it is over.
+    Assertions = b'j',
+    /// When it is over, the key of an assertion.
+    AssertionsByExpiry = b'J',
     /// A session: its times, what it is found by, itself sealed.
     Sessions = b's',
     /// A session: when its provider's tokens are due, and those sealed.

@@ -2,6 +2,7 @@
 //! reading has a lane of its own, which does not wait for the disk.
 
 mod adopt;
+mod assertions;
 mod clients;
 mod disk;
 mod engine;

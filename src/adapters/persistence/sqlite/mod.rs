@@ -2,6 +2,7 @@
 //! and reading has a connection of its own, which never waits for a write (WAL).
 
 mod adopt;
+mod assertions;
 mod clients;
 mod connection;
 mod grants;
@@ -26,7 +27,7 @@ pub(super) use adopt::adopt;
 pub(super) use open::{open, open_for_resealing, open_untouched};
 pub(super) use schema::{is_of_the_python_product, is_ours};
 
-/// Clients, grants and sessions in a SQLite file.
+/// Clients, used assertions, grants and sessions in a SQLite file.
 #[derive(Debug)]
 pub(super) struct SqliteStore {
     writes: Lane<SqliteConnection>,

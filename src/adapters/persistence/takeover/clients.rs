@@ -61,6 +61,7 @@ fn convert_one(old: OldClient, home: &NewHome, now: Timestamp) -> Result<(Client
             .filter(|grant| grant_types.iter().any(|name| name == grant.as_str()))
             .collect(),
         auth_method,
+        keys: None,
         scope: old.scope.as_deref().and_then(ScopeSet::parse),
     };
     let issued_at = timestamp(old.created_at).ok_or("its time of registration makes no sense")?.min(now);
