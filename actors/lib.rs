@@ -7,7 +7,7 @@
 //! | [`token_refresh`] | refreshes and revocations under way | 2 | `sessions`, the provider | `audit_log` | refresh |
 //! | [`authorization_codes`] | logins, codes, consents | 1 | none | none | expiry |
 //! | [`sessions`] | sessions and tokens | 1 | none | `audit_log` | expiry |
-//! | [`client_registry`] | clients | 1 | the source of metadata documents | `audit_log` | expiry |
+//! | [`client_registry`] | clients, used assertions | 1 | sources of documents and keys | `audit_log` | expiry |
 //! | [`policy`] (per worker) | a share of the rules | 1 | none | none | none |
 //! | [`mcp_sessions`] | sessions of clients with a handshake | 0 | none | none | expiry |
 //! | [`audit_log`] | the order of records | 0 | none | none | sync |

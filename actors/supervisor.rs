@@ -8,20 +8,22 @@ use crate::authorization::Authorizer;
 use crate::authorization::{AuthorizationHandle, LoginMethod};
 use crate::authorization_codes::AuthorizationCodesHandle;
 use crate::authorization_codes::CodeKeeper;
-use crate::client_registry::ClientRegistryHandle;
-use crate::client_registry::Registrar;
+use crate::client_registry::{AssertionChecker, ClientRegistryHandle, Registrar, RegistryPorts};
 use crate::handles::{Handles, WorkerHandles};
 use crate::mailbox::EndGuard;
 use crate::mcp_sessions::{McpSessionLimits, McpSessionsHandle, McpSessionsPorts};
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::StoreError;
+use crate::ports::assertion_store::AssertionStore;
 use crate::ports::audit_store::AuditStore;
+use crate::ports::client_key_source::ClientKeySource;
 use crate::ports::client_metadata::ClientMetadataSource;
 use crate::ports::client_store::ClientStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::grant_store::GrantStore;
 use crate::ports::session_store::SessionStore;
+use crate::ports::signature_verifier::SignatureVerifier;
 use crate::ports::sql_engine::SqlEngine;
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
@@ -43,6 +45,12 @@ pub struct Ports {
     pub audit_store: Arc<dyn AuditStore>,
     /// Keeps clients.
     pub client_store: Arc<dyn ClientStore>,
+    /// Remembers which assertions of clients were used.
+    pub assertion_store: Arc<dyn AssertionStore>,
+    /// Checks signatures.
+    pub signature_verifier: Arc<dyn SignatureVerifier>,
+    /// Fetches the keys that clients publish.
+    pub client_key_source: Arc<dyn ClientKeySource>,
     /// Fetches metadata documents of clients; `None` when clients must be registered.
     pub client_metadata_source: Option<Arc<dyn ClientMetadataSource>>,
     /// Keeps logins and codes.
@@ -99,14 +107,7 @@ impl Supervisor {
         let settings = Arc::new(settings);
 
         let audit_log = start_audit_log(&audit_arbiter.handle(), &ports, guard("audit_log")).await?;
-        let registrar = Registrar::new(
-            Arc::clone(&ports.client_store),
-            ports.client_metadata_source.clone(),
-            Arc::clone(&ports.clock),
-            Arc::clone(&ports.entropy),
-            audit_log.clone(),
-            &settings,
-        );
+        let registrar = Registrar::new(registry_ports(&ports, audit_log.clone(), &settings), &settings);
         let client_registry = ClientRegistryHandle::start(&owners, registrar, guard("client_registry"));
         let keeper = CodeKeeper {
             store: Arc::clone(&ports.grant_store),
@@ -224,6 +225,24 @@ impl Supervisor {
                 tracing::error!("a thread of actors ended in a panic");
             }
         }
+    }
+}
+
+fn registry_ports(ports: &Ports, audit_log: AuditLogHandle, settings: &Settings) -> RegistryPorts {
+    let assertions = AssertionChecker::new(
+        Arc::clone(&ports.assertion_store),
+        Arc::clone(&ports.signature_verifier),
+        Arc::clone(&ports.client_key_source),
+        Arc::clone(&ports.clock),
+        settings,
+    );
+    RegistryPorts {
+        store: Arc::clone(&ports.client_store),
+        metadata_source: ports.client_metadata_source.clone(),
+        assertions,
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+        audit_log,
     }
 }
 

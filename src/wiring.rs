@@ -1,6 +1,7 @@
 //! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
 //! sees all of them.
 
+use crate::adapters::client_keys::HttpClientKeys;
 use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
 use crate::adapters::github::{GitHubIdp, GitHubSettings};
@@ -11,6 +12,7 @@ use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
 use crate::adapters::outgoing_guard::OutgoingGuard;
 use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
+use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{
     ClientDocuments, Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings, PersistenceKind,
@@ -35,7 +37,7 @@ use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::client_metadata::ClientMetadataSource;
 use mxcp_actors::ports::clock::Clock;
-use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::settings::{ClientDocumentSettings, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
@@ -86,12 +88,14 @@ impl Daemon {
         let Sockets { listeners, are_inherited } = sockets(http, options.port)?;
         let port = listeners.first().ok_or_else(|| anyhow!("{} has no address", http.host))?.local_addr()?.port();
         let base_url = http.base_url(Some(port));
-        let documents = client_documents(configuration, &listeners)?;
+        let is_alone = is_for_this_machine_alone(configuration, &listeners)?;
+        let documents = client_documents(configuration, is_alone);
         let settings = Settings { client_documents: documents, ..settings(configuration, &base_url)? };
         let engine = Arc::new(open_database(&configuration.duckdb)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
-        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
+        let guard = OutgoingGuard::new(is_alone);
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept, guard)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -154,7 +158,7 @@ impl Workshop {
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let settings = settings(configuration, &base_url)?;
         let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
-        let ports = ports(configuration, &settings, Arc::clone(&engine), kept)?;
+        let ports = ports(configuration, &settings, Arc::clone(&engine), kept, OutgoingGuard::new(false))?;
         let supervisor = Supervisor::start(ports, settings, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
@@ -228,19 +232,17 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
 }
 
 /// Which clients may come with a metadata document.
-fn client_documents(
-    configuration: &Configuration,
-    listeners: &[TcpListener],
-) -> anyhow::Result<Option<ClientDocumentSettings>> {
-    // Of the sockets, because those of the service manager need not be what the configuration says.
+fn client_documents(configuration: &Configuration, allows_loopback: bool) -> Option<ClientDocumentSettings> {
+    let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled())?;
+    let ClientDocuments { allowed_hosts, denied_hosts } = documents;
+    Some(ClientDocumentSettings { allowed_hosts, denied_hosts, allows_loopback })
+}
+
+/// Whether nobody beyond this machine is served. The sockets tell, because those of the service
+/// manager need not be what the configuration says.
+fn is_for_this_machine_alone(configuration: &Configuration, listeners: &[TcpListener]) -> anyhow::Result<bool> {
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let allows_loopback = configuration.http.is_for_this_machine_alone(&addresses);
-    let documents = configuration.auth.client_documents.clone().filter(|_| configuration.auth.is_enabled());
-    Ok(documents.map(|ClientDocuments { allowed_hosts, denied_hosts }| ClientDocumentSettings {
-        allowed_hosts,
-        denied_hosts,
-        allows_loopback,
-    }))
+    Ok(configuration.http.is_for_this_machine_alone(&addresses))
 }
 
 /// Everything about tools that can be worked out before the first call: schemas, validators,
@@ -320,6 +322,7 @@ fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
 fn stores_in_memory() -> Stores {
     Stores {
         clients: Arc::new(MemoryClients::default()),
+        assertions: Arc::new(MemoryAssertions::default()),
         grants: Arc::new(MemoryGrants::default()),
         sessions: Arc::new(MemorySessions::default()),
     }
@@ -345,14 +348,18 @@ fn ports(
     settings: &Settings,
     engine: Arc<DuckDbEngine>,
     kept: Kept,
+    guard: OutgoingGuard,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let documents = settings.client_documents.as_ref();
+    let takes_documents = settings.client_documents.is_some();
     Ok(Ports {
         entropy: Arc::new(SystemEntropy),
         audit_store: kept.audit,
         client_store: kept.stores.clients,
-        client_metadata_source: documents.map(|documents| client_metadata(documents, &clock)).transpose()?,
+        assertion_store: kept.stores.assertions,
+        signature_verifier: Arc::new(JwtSignatures),
+        client_key_source: Arc::new(HttpClientKeys::new(guard.clone())),
+        client_metadata_source: takes_documents.then(|| client_metadata(guard, &clock)).transpose()?,
         grant_store: kept.stores.grants,
         session_store: kept.stores.sessions,
         sql_engine: engine,
@@ -361,11 +368,8 @@ fn ports(
     })
 }
 
-fn client_metadata(
-    documents: &ClientDocumentSettings,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<dyn ClientMetadataSource>> {
-    let source = HttpClientMetadata::new(OutgoingGuard::new(documents.allows_loopback), Arc::clone(clock));
+fn client_metadata(guard: OutgoingGuard, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn ClientMetadataSource>> {
+    let source = HttpClientMetadata::new(guard, Arc::clone(clock));
     let source = source.context("cannot fetch metadata documents of clients (auth.client_metadata_documents)")?;
     Ok(Arc::new(source))
 }

@@ -3,6 +3,7 @@
 use crate::config_project::{PASSWORD_HASH, PLAIN_SITE, Project};
 use argon2::PasswordVerifier as _;
 use mxcp::config::{AuthConfiguration, Configuration, LoadOptions, ProviderSettings, load};
+use mxcp_actors::model::client_keys::ClientKeys;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,6 +65,7 @@ fn the_examples_say_what_their_names_promise() {
     assert_eq!(clients.clients[0].secret.as_ref().unwrap().expose(), "value-of-CLIENT_SECRET");
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");
+    assert!(matches!(clients.clients[2].keys, Some(ClientKeys::Set(_))));
     let proxied = load_user(PLAIN_SITE, &read("behind-a-proxy.yaml")).unwrap();
     assert_eq!(proxied.http.base_url(Some(9000)), "https://mxcp.example.com");
     assert!(proxied.http.trust_proxy);

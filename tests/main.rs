@@ -7,8 +7,10 @@
 )]
 
 mod browser;
+mod client_assertions;
 mod client_documents;
 mod client_metadata;
+mod client_published_keys;
 mod common;
 mod config_errors;
 mod config_examples;

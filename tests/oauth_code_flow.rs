@@ -86,6 +86,8 @@ async fn the_documents_are_the_same_at_every_place_and_name_one_issuer() {
         assert_eq!(get_json(&app, &app.url(path)).await, resource, "{path}");
     }
     let issuer = &app.issuer;
+    let methods = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let algorithms = ["ES256", "ES384", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
     assert_eq!(
         server,
         json!({
@@ -98,8 +100,10 @@ async fn the_documents_are_the_same_at_every_place_and_name_one_issuer() {
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
-            "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-            "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "client_id_metadata_document_supported": true,

@@ -4,7 +4,7 @@ use super::{
     LoginError, NextStep, PasswordPrompt, ProviderAnswer, RevokeRequest, SubmitPassword, TokenError, TokenGrant,
     TokenRequest, VisitError, Visitor,
 };
-use crate::model::client::{AuthMethod, Client, ClientCredentials, GrantType};
+use crate::model::client::{Client, ClientCredentials, ClientProof, GrantType};
 use crate::model::ids::ClientId;
 use crate::model::oauth_error::OAuthErrorCode;
 use crate::model::redirect_uri::RedirectUri;
@@ -153,7 +153,7 @@ fn code(next: NextStep) -> Secret {
 }
 
 fn public(client: &str) -> ClientCredentials {
-    ClientCredentials { client_id: ClientId::new(client), method: AuthMethod::None, secret: None }
+    ClientCredentials { client_id: ClientId::new(client), proof: ClientProof::None }
 }
 
 fn code_request(code: &Secret) -> TokenRequest {

@@ -4,7 +4,7 @@ use super::flow::{Authorizer, http_caller};
 use super::messages::{RevokeRequest, TokenError, TokenGrant, TokenRequest};
 use super::rules::{check_resource, invalid_grant};
 use crate::authorization_codes::{RedeemCode, RedeemError};
-use crate::client_registry::{AuthenticationError, DocumentError};
+use crate::client_registry::AuthenticationError;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::{Client, ClientCredentials, GrantType};
 use crate::model::ids::SessionId;
@@ -30,13 +30,20 @@ impl Authorizer {
                 caller.user_id = Some(tokens.user_id.to_string());
                 self.record_grant(event, caller, &tokens.scopes).await?;
             }
-            Err(TokenError::Refused(error)) => {
-                let refused = AuditEvent::auth("auth.token_refused", OperationStatus::Error, caller);
-                self.record(refused.with_error(error.to_string())).await?;
-            }
-            Err(TokenError::NotRecorded(_) | TokenError::Store(_) | TokenError::Unavailable(_)) => {}
+            Err(error) => self.record_refusal("auth.token_refused", caller, error).await?,
         }
         outcome
+    }
+
+    /// Records why a client was refused. A failure of our own says nothing about the client.
+    async fn record_refusal(&self, name: &str, caller: AuditCaller, error: &TokenError) -> Result<(), TokenError> {
+        match error {
+            TokenError::Refused(error) => {
+                let refused = AuditEvent::auth(name, OperationStatus::Error, caller);
+                Ok(self.record(refused.with_error(error.to_string())).await?)
+            }
+            TokenError::NotRecorded(_) | TokenError::Store(_) | TokenError::Unavailable(_) => Ok(()),
+        }
     }
 
     async fn record_grant(&self, name: &str, caller: AuditCaller, scopes: &ScopeSet) -> Result<(), TokenError> {
@@ -62,7 +69,8 @@ impl Authorizer {
                     "the client is unknown or did not prove itself; register it again if its registration has expired";
                 TokenError::Refused(OAuthError::new(OAuthErrorCode::InvalidClient, text))
             }
-            AuthenticationError::Document(error) => TokenError::Refused(document_refused(&error)),
+            AuthenticationError::Assertion(fault) => TokenError::Refused(not_proven(fault.is_passing(), &fault)),
+            AuthenticationError::Document(error) => TokenError::Refused(not_proven(error.is_passing(), &error)),
             AuthenticationError::Store(error) => TokenError::Store(error),
             AuthenticationError::Unavailable(error) => TokenError::Unavailable(error),
         })
@@ -135,12 +143,16 @@ impl Authorizer {
     }
 
     pub(super) async fn revoke_token(&self, request: RevokeRequest) -> Result<(), TokenError> {
-        let client = self.authenticate(request.credentials).await?;
+        let mut caller = http_caller(request.trace_id.as_ref());
+        caller.client_id = Some(request.credentials.client_id.clone());
+        let client = self.authenticate(request.credentials).await;
+        if let Err(error) = &client {
+            self.record_refusal("auth.revocation_refused", caller.clone(), error).await?;
+        }
+        let client = client?;
         // A token that does not exist, or is another client's, is as good as revoked (RFC 7009
         // section 2.2).
         if let Some(session) = self.sessions.revoke_token(request.token, client.id.clone()).await? {
-            let mut caller = http_caller(request.trace_id.as_ref());
-            caller.client_id = Some(client.id);
             caller.user_id = Some(session.user.id.to_string());
             caller.session_id = Some(session.id);
             self.record(AuditEvent::auth("auth.token_revoked", OperationStatus::Success, caller)).await?;
@@ -149,11 +161,11 @@ impl Authorizer {
     }
 }
 
-/// A client whose metadata document is missing is told to come back, and not that it is unknown:
-/// clients that are told so throw away what they have.
-fn document_refused(error: &DocumentError) -> OAuthError {
-    let passing = OAuthErrorCode::TemporarilyUnavailable;
-    OAuthError::new(if error.is_passing() { passing } else { OAuthErrorCode::InvalidClient }, error.to_string())
+/// A client whose metadata document or keys cannot be had right now is told to come back, and not
+/// that it is unknown: clients that are told so throw away what they have.
+fn not_proven(is_passing: bool, why: &dyn std::fmt::Display) -> OAuthError {
+    let code = if is_passing { OAuthErrorCode::TemporarilyUnavailable } else { OAuthErrorCode::InvalidClient };
+    OAuthError::new(code, why.to_string())
 }
 
 fn parse_scope(text: &str) -> Result<ScopeSet, OAuthError> {

@@ -1,11 +1,13 @@
 //! What the registry does with its store, step by step.
 
+use super::assertions::AssertionChecker;
 use super::documents::{DocumentParts, Documents};
 use super::messages::{AuthenticationError, ClientUse, RegisteredClient, RegistrationError, RegistryError};
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
-use crate::model::client::{Client, ClientCredentials, ClientMetadata};
+use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientProof};
+use crate::model::client_assertion::AssertionFault;
 use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
@@ -25,6 +27,18 @@ const UNUSED_CLIENT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most clients that one sweep drops.
 const SWEEP_STEP: usize = 1_000;
 
+/// What the registry works with.
+#[derive(Debug)]
+pub(crate) struct RegistryPorts {
+    pub(crate) store: Arc<dyn ClientStore>,
+    /// `None` when clients must be registered.
+    pub(crate) metadata_source: Option<Arc<dyn ClientMetadataSource>>,
+    pub(crate) assertions: AssertionChecker,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) audit_log: AuditLogHandle,
+}
+
 /// Keeps clients.
 #[derive(Debug)]
 pub(crate) struct Registrar {
@@ -32,6 +46,7 @@ pub(crate) struct Registrar {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     audit_log: AuditLogHandle,
+    assertions: AssertionChecker,
     /// `None` when clients must be registered.
     documents: Option<Documents>,
     configured: HashMap<ClientId, Client>,
@@ -44,14 +59,8 @@ pub(crate) struct Registrar {
 }
 
 impl Registrar {
-    pub(crate) fn new(
-        store: Arc<dyn ClientStore>,
-        metadata_source: Option<Arc<dyn ClientMetadataSource>>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        audit_log: AuditLogHandle,
-        settings: &Settings,
-    ) -> Self {
+    pub(crate) fn new(ports: RegistryPorts, settings: &Settings) -> Self {
+        let RegistryPorts { store, metadata_source, assertions, clock, entropy, audit_log } = ports;
         let clients = settings.configured_clients.iter();
         let default_scope: ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
         let default_scope = default_scope.union(&settings.required_scopes);
@@ -67,6 +76,7 @@ impl Registrar {
             clock,
             entropy,
             audit_log,
+            assertions,
             configured: clients.map(|client| (client.id.clone(), client.clone())).collect(),
             catalogue,
             default_scope,
@@ -125,7 +135,14 @@ impl Registrar {
         credentials: ClientCredentials,
     ) -> Result<Client, AuthenticationError> {
         let client = self.resolve_client(credentials.client_id.clone(), ClientUse::Grant).await?;
-        client.filter(|client| proves(client, &credentials)).ok_or(AuthenticationError::Failed)
+        let client = client.ok_or(AuthenticationError::Failed)?;
+        match &credentials.proof {
+            ClientProof::Assertion(assertion) => self.assertions.check(&client, assertion).await?,
+            proof if proves(&client, proof) => {}
+            _ if client.auth_method == AuthMethod::PrivateKeyJwt => return Err(AssertionFault::Missing.into()),
+            _ => return Err(AuthenticationError::Failed),
+        }
+        Ok(client)
     }
 
     pub(super) async fn resolve_client(
@@ -150,6 +167,7 @@ impl Registrar {
     }
 
     pub(super) async fn sweep(&self) {
+        self.assertions.sweep().await;
         let now = self.clock.now();
         let before = crate::model::timestamp::Timestamp::from_micros(
             now.as_micros().saturating_sub(i64::try_from(UNUSED_CLIENT_MAX.as_micros()).unwrap_or(i64::MAX)),

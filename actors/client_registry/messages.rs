@@ -3,6 +3,7 @@
 use crate::audit_log::AuditError;
 use crate::mailbox::Unavailable;
 use crate::model::client::{Client, ClientCredentials, ClientMetadata};
+use crate::model::client_assertion::AssertionFault;
 use crate::model::client_document::ClientDocumentError;
 use crate::model::client_id_url::ClientIdUrlError;
 use crate::model::ids::ClientId;
@@ -98,6 +99,10 @@ pub enum AuthenticationError {
     /// Unknown client, wrong secret or wrong method: the caller is not told which.
     #[error("client authentication failed")]
     Failed,
+    /// The client's own signature does not prove it. This is told, because only the holder of
+    /// the key can make use of it.
+    #[error(transparent)]
+    Assertion(#[from] AssertionFault),
     /// The client's metadata document is missing or wrong.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -124,7 +129,7 @@ impl From<RegistryError> for AuthenticationError {
 pub struct RegisteredClient {
     /// The client as it was registered, defaults filled in.
     pub client: Client,
-    /// Its secret, unless it is public.
+    /// Its secret, if it has one.
     pub secret: Option<Secret>,
 }
 

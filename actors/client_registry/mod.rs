@@ -1,10 +1,12 @@
 //! The client registry: which OAuth clients there are, and how they prove it.
 //!
 //! Owns clients: those of the configuration in memory, those that registered in its store, and what
-//! the documents say of those whose identifier is the URL of one.
-//! Rank 1: asks the source of such documents, tells `audit_log`. Timers: `TickExpiry` drops registrations that nobody ever logged
-//! in through. If it dies, nobody can log in or refresh and the process ends.
+//! the documents say of those whose identifier is the URL of one; and which of their assertions
+//! were used. Rank 1: asks the sources of such documents and of published keys, tells `audit_log`.
+//! Timers: `TickExpiry` drops registrations that nobody ever logged in through, and assertions
+//! that are over. If it dies, nobody can log in or refresh and the process ends.
 
+mod assertions;
 mod documents;
 mod flow;
 mod handle;
@@ -20,7 +22,8 @@ pub use messages::{AuthenticationError, DocumentError, RegisteredClient, Registr
 use crate::mailbox::{EndGuard, answered_by};
 use crate::model::client::Client;
 use actix::{Actor, AsyncContext, Context};
-pub(crate) use flow::Registrar;
+pub(crate) use assertions::AssertionChecker;
+pub(crate) use flow::{Registrar, RegistryPorts};
 use messages::{AuthenticateClient, MarkClientUsed, RegisterClient, ResolveClient, TickExpiry};
 use std::sync::Arc;
 use std::time::Duration;

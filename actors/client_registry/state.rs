@@ -1,8 +1,9 @@
 //! The rules of registering and proving.
 
 use super::messages::{RegisteredClient, RegistrationError};
-use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientOrigin, GrantType};
+use crate::model::client::{AuthMethod, Client, ClientMetadata, ClientOrigin, ClientProof, GrantType};
 use crate::model::client_id_url::ClientIdUrl;
+use crate::model::client_keys::ClientKeysFault;
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
@@ -27,12 +28,15 @@ pub(super) fn register(
         let text = "grant_types must include authorization_code; nothing else gives a first token";
         return Err(RegistrationError::InvalidMetadata(text.to_owned()));
     }
-    let is_public = metadata.auth_method == AuthMethod::None;
+    if metadata.auth_method == AuthMethod::PrivateKeyJwt && metadata.keys.is_none() {
+        return Err(RegistrationError::InvalidMetadata(ClientKeysFault::Missing.to_string()));
+    }
+    let has_secret = metadata.auth_method.has_secret();
     let client = Client {
-        secret_hash: (!is_public).then(|| secret.hash()),
+        secret_hash: has_secret.then(|| secret.hash()),
         ..describe(metadata, id, scopes, (now, ClientOrigin::Registered))
     };
-    Ok(RegisteredClient { client, secret: (!is_public).then_some(secret) })
+    Ok(RegisteredClient { client, secret: has_secret.then_some(secret) })
 }
 
 /// The client that the document at `url` describes; it has no secret and never will.
@@ -57,6 +61,8 @@ fn describe(
         name: metadata.name.as_deref().and_then(display_name).unwrap_or_else(|| "Unnamed application".to_owned()),
         id,
         secret_hash: None,
+        // Keys that nothing is checked with are not kept.
+        keys: metadata.keys.filter(|_| metadata.auth_method == AuthMethod::PrivateKeyJwt),
         auth_method: metadata.auth_method,
         redirect_uris: metadata.redirect_uris,
         grant_types: metadata.grant_types,
@@ -78,14 +84,17 @@ fn display_name(name: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Whether what was shown proves that the caller is `client`.
+/// Whether a secret, or that there is none, proves that the caller is `client`.
 ///
 /// A secret may come either way, in the header or in the form, since client libraries choose
-/// for themselves; a client with a secret must show it, and one without must not.
-pub(super) fn proves(client: &Client, credentials: &ClientCredentials) -> bool {
-    match (&client.secret_hash, &credentials.secret) {
-        (None, None) => credentials.method == AuthMethod::None,
-        (Some(hash), Some(secret)) => hash.matches(&secret.hash()),
-        (Some(_), None) | (None, Some(_)) => false,
+/// for themselves; a client with a secret must show it, and one without must not. A client that
+/// signs proves nothing without a signature.
+pub(super) fn proves(client: &Client, proof: &ClientProof) -> bool {
+    match (client.auth_method, &client.secret_hash, proof) {
+        (AuthMethod::None, None, ClientProof::None) => true,
+        (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, Some(hash), ClientProof::Secret(secret)) => {
+            hash.matches(&secret.hash())
+        }
+        _ => false,
     }
 }

@@ -2,7 +2,9 @@ mod documents;
 
 use super::state::{proves, register};
 use super::{AuthenticationError, RegistrationError, RegistryError};
-use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientOrigin, GrantType};
+use crate::model::client::{
+    AuthMethod, Client, ClientCredentials, ClientMetadata, ClientOrigin, ClientProof, GrantType,
+};
 use crate::model::ids::ClientId;
 use crate::model::redirect_uri::RedirectUri;
 use crate::model::secret::Secret;
@@ -13,12 +15,15 @@ use crate::testkit::samples::{self, scopes};
 use futures_util::future::join_all;
 use std::time::Duration;
 
+mod assertions;
+
 fn metadata() -> ClientMetadata {
     ClientMetadata {
         name: Some("Editor".to_owned()),
         redirect_uris: vec![RedirectUri::parse(samples::REDIRECT_URI).unwrap()],
         grant_types: vec![GrantType::AuthorizationCode],
         auth_method: AuthMethod::ClientSecretBasic,
+        keys: None,
         scope: None,
     }
 }
@@ -76,27 +81,37 @@ fn only_a_confidential_client_gets_a_secret() {
     assert_eq!((public.client.issued_at, public.client.origin), (Timestamp::from_secs(9), ClientOrigin::Registered));
 }
 
-fn credentials(id: &str, method: AuthMethod, secret: Option<&str>) -> ClientCredentials {
-    ClientCredentials { client_id: ClientId::new(id), method, secret: secret.map(Secret::new) }
+fn secret(text: &str) -> ClientProof {
+    ClientProof::Secret(Secret::new(text))
 }
 
 #[test]
 fn a_client_with_a_secret_must_show_it_and_one_without_must_not() {
-    use AuthMethod as M;
     let public = samples::client("app");
-    let confidential = Client { secret_hash: Some(Secret::new("secret").hash()), ..samples::client("app") };
-    for (client, method, secret, expected) in [
-        (&public, M::None, None, true),
-        (&public, M::ClientSecretBasic, None, false),
-        (&public, M::ClientSecretPost, Some(""), false),
-        (&public, M::ClientSecretPost, Some("secret"), false),
-        (&confidential, M::ClientSecretBasic, Some("secret"), true),
-        (&confidential, M::ClientSecretPost, Some("secret"), true),
-        (&confidential, M::ClientSecretPost, Some("Secret"), false),
-        (&confidential, M::ClientSecretPost, Some(""), false),
-        (&confidential, M::None, None, false),
+    let secret_hash = Some(Secret::new("secret").hash());
+    let confidential = Client { secret_hash, auth_method: AuthMethod::ClientSecretBasic, ..samples::client("app") };
+    let posting = Client { auth_method: AuthMethod::ClientSecretPost, ..confidential.clone() };
+    let signing = Client { auth_method: AuthMethod::PrivateKeyJwt, ..samples::client("app") };
+    // Neither of these two is ever made; if it were, it would be nobody.
+    let strange = Client { auth_method: AuthMethod::PrivateKeyJwt, ..confidential.clone() };
+    let hollow = Client { auth_method: AuthMethod::ClientSecretBasic, ..samples::client("app") };
+    for (client, shown, expected) in [
+        (&public, None, true),
+        (&public, Some(""), false),
+        (&public, Some("secret"), false),
+        (&confidential, Some("secret"), true),
+        (&confidential, Some("Secret"), false),
+        (&confidential, Some(""), false),
+        (&confidential, None, false),
+        (&posting, Some("secret"), true),
+        (&posting, None, false),
+        (&signing, None, false),
+        (&signing, Some(""), false),
+        (&strange, Some("secret"), false),
+        (&hollow, None, false),
     ] {
-        assert_eq!(proves(client, &credentials("app", method, secret)), expected, "{method:?} {secret:?}");
+        let proof = shown.map_or(ClientProof::None, secret);
+        assert_eq!(proves(client, &proof), expected, "{:?} {shown:?}", client.auth_method);
     }
 }
 
@@ -104,16 +119,16 @@ fn a_client_with_a_secret_must_show_it_and_one_without_must_not() {
 async fn a_registered_client_is_known_again_by_its_secret() {
     let rig = Rig::start(Login::Provider).await;
     let new = rig.client_registry.register_client(metadata(), Some("trace".to_owned())).await.unwrap();
-    let (id, secret) = (new.client.id.clone(), new.secret.unwrap());
-    let authenticate = |secret: &str| {
-        rig.client_registry.authenticate_client(credentials(id.as_str(), AuthMethod::ClientSecretBasic, Some(secret)))
+    let (id, own) = (new.client.id.clone(), new.secret.unwrap());
+    let authenticate = |text: &str| {
+        rig.client_registry.authenticate_client(ClientCredentials { client_id: id.clone(), proof: secret(text) })
     };
-    assert_eq!(authenticate(secret.expose()).await.unwrap(), new.client);
+    assert_eq!(authenticate(own.expose()).await.unwrap(), new.client);
     assert_eq!(authenticate("wrong").await.unwrap_err(), AuthenticationError::Failed);
     assert_eq!(rig.client_registry.resolve_client(ClientId::new("nobody")).await, Ok(None));
     let record = rig.audit.records().pop().unwrap();
     assert_eq!((record.operation_name.as_str(), record.client_id.as_ref()), ("auth.client_registered", Some(&id)));
-    assert!(!serde_json::to_string(&*record).unwrap().contains(secret.expose()));
+    assert!(!serde_json::to_string(&*record).unwrap().contains(own.expose()));
 }
 
 #[actix::test]

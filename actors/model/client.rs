@@ -1,6 +1,8 @@
 //! OAuth clients and what they say of themselves (RFC 7591 section 2).
 
+use super::client_assertion::ClientAssertion;
 use super::client_id_url::host_of;
+use super::client_keys::ClientKeys;
 use super::ids::ClientId;
 use super::redirect_uri::RedirectUri;
 use super::scope::ScopeSet;
@@ -18,11 +20,13 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// The secret in the form.
     ClientSecretPost,
+    /// A JWT that the client signs with its own key (RFC 7523).
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
     /// Every method that the token endpoint takes, as published in the metadata.
-    pub const ALL: [Self; 3] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost];
+    pub const ALL: [Self; 4] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt];
 
     /// The registered name (RFC 7591 section 2).
     #[must_use]
@@ -31,6 +35,16 @@ impl AuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+        }
+    }
+
+    /// Whether a client that proves itself so has a secret, of which we keep the hash.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        match self {
+            Self::ClientSecretBasic | Self::ClientSecretPost => true,
+            Self::None | Self::PrivateKeyJwt => false,
         }
     }
 }
@@ -78,8 +92,10 @@ pub struct Client {
     pub id: ClientId,
     /// Its name as a person is shown it.
     pub name: String,
-    /// The hash of its secret; `None` for a public client.
+    /// The hash of its secret; `None` for a client without one.
     pub secret_hash: Option<TokenHash>,
+    /// Its public keys, when it proves itself by signatures.
+    pub keys: Option<ClientKeys>,
     /// How it proves itself.
     pub auth_method: AuthMethod,
     /// Where answers may go.
@@ -143,6 +159,8 @@ pub struct ClientMetadata {
     pub grant_types: Vec<GrantType>,
     /// `token_endpoint_auth_method`; the default is `client_secret_basic`.
     pub auth_method: AuthMethod,
+    /// `jwks` or `jwks_uri`, when the method needs them.
+    pub keys: Option<ClientKeys>,
     /// `scope`, when given.
     pub scope: Option<ScopeSet>,
 }
@@ -152,8 +170,17 @@ pub struct ClientMetadata {
 pub struct ClientCredentials {
     /// The client that it says it is.
     pub client_id: ClientId,
-    /// How it tried to prove it.
-    pub method: AuthMethod,
-    /// The secret, unless the method is `none`.
-    pub secret: Option<Secret>,
+    /// How it tries to prove it.
+    pub proof: ClientProof,
+}
+
+/// What a client shows. Only one at a time (OAuth 2.1 section 2.4).
+#[derive(Clone, Debug)]
+pub enum ClientProof {
+    /// Nothing.
+    None,
+    /// Its secret, in the header or in the form.
+    Secret(Secret),
+    /// A JWT that it signed.
+    Assertion(Box<ClientAssertion>),
 }

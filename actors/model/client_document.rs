@@ -2,6 +2,7 @@
 
 use super::client::{AuthMethod, ClientMetadata, GrantType};
 use super::client_id_url::ClientIdUrl;
+use super::client_keys::{ClientKeys, ClientKeysFault};
 use super::redirect_uri::{RedirectUri, RedirectUriError};
 use super::scope::ScopeSet;
 use serde_json::{Map, Value};
@@ -29,13 +30,15 @@ pub enum ClientDocumentError {
     #[error("it must not have {0}: a secret that everybody can read is none")]
     Secret(&'static str),
     /// The client means to prove itself by a secret, which there cannot be.
-    #[error("its token_endpoint_auth_method must be none: a client with a metadata document has no secret")]
+    #[error(
+        "its token_endpoint_auth_method must be none or private_key_jwt: a client with a metadata document has no secret"
+    )]
     SharedSecret,
-    /// The client means to prove itself by a signature.
-    #[error("its token_endpoint_auth_method private_key_jwt is not supported by this server; use none")]
-    SignedAssertion,
+    /// The client means to prove itself by a signature, and its keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] ClientKeysFault),
     /// The client means to prove itself in another way.
-    #[error("its token_endpoint_auth_method is not supported by this server; use none")]
+    #[error("its token_endpoint_auth_method is not supported by this server; use none or private_key_jwt")]
     OtherMethod,
     /// There is no redirect URI.
     #[error("redirect_uris must hold at least one URI")]
@@ -75,11 +78,14 @@ pub fn read(body: &[u8], url: &ClientIdUrl) -> Result<ClientMetadata, ClientDocu
     }
     check_response_types(&fields)?;
     let name = fields.text("client_name")?.ok_or(ClientDocumentError::Missing("client_name"))?;
+    let auth_method = read_auth_method(&fields)?;
+    let is_signing = auth_method == AuthMethod::PrivateKeyJwt;
     Ok(ClientMetadata {
         name: Some(name.to_owned()),
         redirect_uris: read_redirect_uris(&fields)?,
         grant_types: read_grant_types(&fields)?,
-        auth_method: read_auth_method(&fields)?,
+        auth_method,
+        keys: is_signing.then(|| ClientKeys::read(&fields.0)).transpose()?,
         scope: fields
             .text("scope")?
             .map(|scope| ScopeSet::parse(scope).ok_or(ClientDocumentError::Scope))
@@ -144,7 +150,7 @@ fn read_grant_types(fields: &Fields) -> Result<Vec<GrantType>, ClientDocumentErr
 fn read_auth_method(fields: &Fields) -> Result<AuthMethod, ClientDocumentError> {
     match fields.text("token_endpoint_auth_method")? {
         None | Some("none") => Ok(AuthMethod::None),
-        Some("private_key_jwt") => Err(ClientDocumentError::SignedAssertion),
+        Some("private_key_jwt") => Ok(AuthMethod::PrivateKeyJwt),
         Some(method) if method.starts_with("client_secret_") => Err(ClientDocumentError::SharedSecret),
         Some(_) => Err(ClientDocumentError::OtherMethod),
     }
@@ -153,6 +159,7 @@ fn read_auth_method(fields: &Fields) -> Result<AuthMethod, ClientDocumentError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::signing_key::KeyFault;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -198,6 +205,26 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_signs_has_its_keys_in_its_document_or_says_where_they_are() {
+        let signing = |name: &str, keys: &Value| {
+            let mut changes = json!({"token_endpoint_auth_method": "private_key_jwt"});
+            changes[name] = keys.clone();
+            read(&document(&changes), &url())
+        };
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        let inline = signing("jwks", &json!({"keys": [key]})).unwrap();
+        assert!(matches!(inline.keys, Some(ClientKeys::Set(_))));
+        let published = signing("jwks_uri", &json!("https://app.example.com/keys.json")).unwrap();
+        assert!(matches!(published.keys, Some(ClientKeys::Published(_))));
+        let mut private = key.clone();
+        private["d"] = json!("AQAB");
+        let fault = ClientKeysFault::Set(KeyFault::Private);
+        assert_eq!(signing("jwks", &json!({"keys": [private]})), Err(ClientDocumentError::Keys(fault)));
+        let unused = read(&document(&json!({"jwks": {"keys": [key]}})), &url()).unwrap();
+        assert_eq!((unused.auth_method, unused.keys), (AuthMethod::None, None));
+    }
+
+    #[test]
     fn what_is_wrong_with_a_document_is_named() {
         use ClientDocumentError as E;
         for (changes, error) in [
@@ -223,7 +250,7 @@ mod tests {
             (json!({"token_endpoint_auth_method": "client_secret_basic"}), E::SharedSecret),
             (json!({"token_endpoint_auth_method": "client_secret_post"}), E::SharedSecret),
             (json!({"token_endpoint_auth_method": "client_secret_jwt"}), E::SharedSecret),
-            (json!({"token_endpoint_auth_method": "private_key_jwt"}), E::SignedAssertion),
+            (json!({"token_endpoint_auth_method": "private_key_jwt"}), E::Keys(ClientKeysFault::Missing)),
             (json!({"token_endpoint_auth_method": "tls_client_auth"}), E::OtherMethod),
             (json!({"response_types": ["token"]}), E::NoCode),
             (json!({"grant_types": "authorization_code"}), E::WrongKind("grant_types", "a list of strings")),

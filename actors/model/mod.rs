@@ -6,8 +6,10 @@
 
 pub mod audit_event;
 pub mod client;
+pub mod client_assertion;
 pub mod client_document;
 pub mod client_id_url;
+pub mod client_keys;
 pub mod grant;
 pub mod host_pattern;
 pub mod ids;
@@ -21,6 +23,7 @@ pub mod schema;
 pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod signing_key;
 pub mod sql_value;
 pub mod timestamp;
 pub mod token;

@@ -5,7 +5,9 @@
 //! single operations here (take, redeem, rotate), never a read followed by a write, so that
 //! several daemons may share a store.
 
+pub mod assertion_store;
 pub mod audit_store;
+pub mod client_key_source;
 pub mod client_metadata;
 pub mod client_store;
 pub mod clock;
@@ -14,6 +16,7 @@ pub mod grant_store;
 pub mod in_memory;
 pub mod password_directory;
 pub mod session_store;
+pub mod signature_verifier;
 pub mod sql_engine;
 pub mod upstream_idp;
 

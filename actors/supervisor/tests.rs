@@ -9,8 +9,10 @@ use crate::model::timestamp::Timestamp;
 use crate::policy::PolicyBook;
 use crate::ports::audit_store::AuditStore;
 use crate::ports::client_store::ClientStore;
-use crate::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use crate::ports::{StoreError, StoreResult};
+use crate::testkit::fake_key_source::FakeKeySource;
+use crate::testkit::fake_signatures::FakeSignatures;
 use crate::testkit::fake_sql::FakeSql;
 use crate::testkit::memory_audit::MemoryAudit;
 use crate::testkit::rig::settings;
@@ -86,6 +88,9 @@ fn ports(audit: &Arc<FragileAudit>) -> Ports {
         entropy: Arc::new(SeededEntropy::new(1)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
+        assertion_store: Arc::new(MemoryAssertions::default()),
+        signature_verifier: Arc::new(FakeSignatures),
+        client_key_source: Arc::new(FakeKeySource::default()),
         client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),

@@ -19,6 +19,16 @@ const REQUEST: Duration = Duration::from_millis(200);
 /// How long its access tokens work.
 const TOKEN: Duration = Duration::from_secs(3_600);
 
+/// What it does when it is asked to revoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Revocation {
+    #[default]
+    OfTokens,
+    OfGrants,
+    NotOffered,
+    NeverAnswered,
+}
+
 #[derive(Debug, Default)]
 struct State {
     challenges: Vec<(CodeChallenge, Secret)>,
@@ -27,9 +37,7 @@ struct State {
     refused: Option<&'static str>,
     is_keeping_refresh_tokens: bool,
     revoked: Vec<String>,
-    is_revoking_grants: bool,
-    is_without_revocation: bool,
-    is_hanging: bool,
+    revocation: Revocation,
     count: usize,
 }
 
@@ -71,17 +79,17 @@ impl FakeIdp {
 
     /// From now on a revocation may reach beyond the tokens that it names.
     pub fn revoke_whole_grants(&self) {
-        self.state.lock().unwrap().is_revoking_grants = true;
+        self.state.lock().unwrap().revocation = Revocation::OfGrants;
     }
 
     /// From now on nothing can be revoked.
     pub fn offer_no_revocation(&self) {
-        self.state.lock().unwrap().is_without_revocation = true;
+        self.state.lock().unwrap().revocation = Revocation::NotOffered;
     }
 
     /// From now on a revocation is never answered.
     pub fn hang(&self) {
-        self.state.lock().unwrap().is_hanging = true;
+        self.state.lock().unwrap().revocation = Revocation::NeverAnswered;
     }
 
     /// The access tokens that were to be revoked, in order.
@@ -168,16 +176,21 @@ impl UpstreamIdp for FakeIdp {
     }
 
     fn revocation_reach(&self) -> RevocationReach {
-        if self.state.lock().unwrap().is_revoking_grants { RevocationReach::Grant } else { RevocationReach::Tokens }
+        if self.state.lock().unwrap().revocation == Revocation::OfGrants {
+            RevocationReach::Grant
+        } else {
+            RevocationReach::Tokens
+        }
     }
 
     fn revoke(&self, tokens: UpstreamTokens) -> PortFuture<'_, Result<RevocationResult, UpstreamError>> {
         Box::pin(async move {
-            if self.state.lock().unwrap().is_without_revocation {
+            let revocation = self.state.lock().unwrap().revocation;
+            if revocation == Revocation::NotOffered {
                 return Ok(RevocationResult::NotOffered);
             }
             self.state.lock().unwrap().revoked.push(tokens.access_token.expose().to_owned());
-            if self.state.lock().unwrap().is_hanging {
+            if revocation == Revocation::NeverAnswered {
                 std::future::pending::<()>().await;
             }
             self.answer().await?;

@@ -10,7 +10,9 @@
 pub mod conformance;
 pub mod fake_client_metadata;
 pub mod fake_idp;
+pub mod fake_key_source;
 pub mod fake_passwords;
+pub mod fake_signatures;
 pub mod fake_sql;
 pub mod memory_audit;
 #[cfg(test)]

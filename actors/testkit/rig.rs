@@ -2,7 +2,9 @@
 
 use super::fake_client_metadata::FakeClientMetadata;
 use super::fake_idp::FakeIdp;
+use super::fake_key_source::FakeKeySource;
 use super::fake_passwords::FakePasswords;
+use super::fake_signatures::FakeSignatures;
 use super::fake_sql::FakeSql;
 use super::memory_audit::MemoryAudit;
 use super::samples;
@@ -12,13 +14,13 @@ use super::unsteady::Unsteady;
 use crate::audit_log::{AuditLogHandle, AuditPorts};
 use crate::authorization::{AuthorizationHandle, Authorizer, LoginMethod, Turns};
 use crate::authorization_codes::{AuthorizationCodesHandle, CodeKeeper};
-use crate::client_registry::{ClientRegistryHandle, Registrar};
+use crate::client_registry::{AssertionChecker, ClientRegistryHandle, Registrar, RegistryPorts};
 use crate::mailbox::EndGuard;
 use crate::model::resource::Resource;
 use crate::model::timestamp::Timestamp;
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::clock::Clock;
-use crate::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
@@ -42,6 +44,8 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<TokioClock>,
     pub(crate) audit: Arc<MemoryAudit>,
     pub(crate) client_store: Arc<Unsteady<MemoryClients>>,
+    pub(crate) assertion_store: Arc<Unsteady<MemoryAssertions>>,
+    pub(crate) key_source: Arc<FakeKeySource>,
     pub(crate) client_metadata: Arc<FakeClientMetadata>,
     pub(crate) grant_store: Arc<Unsteady<MemoryGrants>>,
     pub(crate) session_store: Arc<Unsteady<MemorySessions>>,
@@ -77,6 +81,15 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
+fn assertion_checker(
+    (store, key_source): (&Arc<Unsteady<MemoryAssertions>>, &Arc<FakeKeySource>),
+    clock: &Arc<TokioClock>,
+    settings: &Settings,
+) -> AssertionChecker {
+    let (store, key_source) = (Arc::clone(store) as _, Arc::clone(key_source) as _);
+    AssertionChecker::new(store, Arc::new(FakeSignatures), key_source, Arc::clone(clock) as _, settings)
+}
+
 impl Rig {
     pub(crate) async fn start(login: Login) -> Self {
         Self::with(login, settings()).await
@@ -99,14 +112,17 @@ impl Rig {
         let audit_log = AuditLogHandle::start(&here, audit_ports, 0, guard("audit_log"));
         let client_store = Arc::new(Unsteady::<MemoryClients>::default());
         let client_metadata = Arc::new(FakeClientMetadata::default());
-        let registrar = Registrar::new(
-            Arc::clone(&client_store) as _,
-            Some(Arc::clone(&client_metadata) as _),
-            Arc::clone(&clock) as _,
-            Arc::clone(&entropy) as _,
-            audit_log.clone(),
-            &settings,
-        );
+        let assertion_store = Arc::new(Unsteady::<MemoryAssertions>::default());
+        let key_source = Arc::new(FakeKeySource::default());
+        let registry_ports = RegistryPorts {
+            store: Arc::clone(&client_store) as _,
+            metadata_source: Some(Arc::clone(&client_metadata) as _),
+            assertions: assertion_checker((&assertion_store, &key_source), &clock, &settings),
+            clock: Arc::clone(&clock) as _,
+            entropy: Arc::clone(&entropy) as _,
+            audit_log: audit_log.clone(),
+        };
+        let registrar = Registrar::new(registry_ports, &settings);
         let client_registry = ClientRegistryHandle::start(&here, registrar, guard("client_registry"));
         let grant_store = Arc::new(Unsteady::<MemoryGrants>::default());
         let keeper = CodeKeeper {
@@ -160,6 +176,8 @@ impl Rig {
             clock,
             audit,
             client_store,
+            assertion_store,
+            key_source,
             client_metadata,
             grant_store,
             session_store,

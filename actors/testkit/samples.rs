@@ -65,6 +65,7 @@ pub fn client(id: &str) -> Client {
         id: ClientId::new(id),
         name: format!("Application {id}"),
         secret_hash: None,
+        keys: None,
         auth_method: AuthMethod::None,
         redirect_uris: vec![RedirectUri::parse(REDIRECT_URI).unwrap()],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

@@ -5,12 +5,14 @@
 //! does: what is only safe by luck shows.
 
 use crate::model::client::Client;
+use crate::model::client_assertion::UsedAssertion;
 use crate::model::grant::{AuthorizationCode, Consent, PendingLogin};
 use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::secret::TokenHash;
 use crate::model::session::Session;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
+use crate::ports::assertion_store::{AssertionStore, AssertionUse};
 use crate::ports::client_store::ClientStore;
 use crate::ports::grant_store::{GrantStore, Redemption};
 use crate::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
@@ -84,6 +86,11 @@ macro_rules! passed_on {
             })*
         }
     };
+}
+
+passed_on! { AssertionStore:
+    use_assertion(used: UsedAssertion, now: Timestamp, client_max: usize) -> AssertionUse;
+    sweep_assertions(now: Timestamp, limit: usize) -> usize;
 }
 
 passed_on! { ClientStore:

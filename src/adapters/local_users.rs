@@ -152,7 +152,8 @@ impl PasswordDirectory for LocalUsers {
     }
 
     fn find_user(&self, id: &UserId) -> Option<User> {
-        self.accounts.values().find(|account| account.user.id == *id).map(|account| account.user.clone())
+        let username = id.as_str().strip_prefix(PROVIDER)?.strip_prefix(':')?;
+        self.accounts.get(username).map(|account| account.user.clone())
     }
 
     fn verify(&self, username: String, password: Secret) -> PortFuture<'_, Result<Option<User>, PasswordCheckError>> {

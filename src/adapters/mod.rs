@@ -3,6 +3,8 @@
 //! Owns the database, the files, every connection to an identity provider, and what the machine
 //! gives. Must not decide who may do what, and must not know HTTP handlers.
 
+mod cached_document;
+pub mod client_keys;
 pub mod client_metadata;
 pub mod duckdb;
 pub mod github;
@@ -13,6 +15,7 @@ pub mod null_audit;
 pub mod oidc;
 pub mod outgoing_guard;
 pub mod persistence;
+pub mod signatures;
 pub mod system;
 mod upstream_api;
 mod upstream_error;

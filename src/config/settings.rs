@@ -3,6 +3,7 @@
 use super::endpoint_file::EndpointFile;
 use super::http_settings::HttpSettings;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
+use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::ids::ClientId;
 use mxcp_actors::model::redirect_uri::RedirectUri;
@@ -258,8 +259,12 @@ pub struct ConfiguredClient {
     pub id: ClientId,
     /// Its name as a person is shown it.
     pub name: String,
-    /// Its secret; `None` for a public client.
+    /// How it proves itself.
+    pub auth_method: AuthMethod,
+    /// Its secret, when the method needs one.
     pub secret: Option<Secret>,
+    /// Its public keys, when the method needs them.
+    pub keys: Option<ClientKeys>,
     /// Where answers may go.
     pub redirect_uris: Vec<RedirectUri>,
     /// What it may exchange.
@@ -276,7 +281,8 @@ impl ConfiguredClient {
             id: self.id.clone(),
             name: self.name.clone(),
             secret_hash: self.secret.as_ref().map(Secret::hash),
-            auth_method: if self.secret.is_some() { AuthMethod::ClientSecretBasic } else { AuthMethod::None },
+            keys: self.keys.clone(),
+            auth_method: self.auth_method,
             redirect_uris: self.redirect_uris.clone(),
             grant_types: self.grant_types.clone(),
             scope: self.scopes.clone(),

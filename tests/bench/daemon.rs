@@ -14,9 +14,17 @@ use tokio::time::Instant;
 /// # Errors
 /// When it does not come up.
 pub(crate) fn start(project: &Project) -> anyhow::Result<Running> {
+    start_at(project, 0)
+}
+
+/// The same on a given port.
+///
+/// # Errors
+/// When it does not come up.
+pub(crate) fn start_at(project: &Project, port: u16) -> anyhow::Result<Running> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mxcp"));
     command
-        .args(["serve", "--stateless", "--port", "0"])
+        .args(["serve", "--stateless", "--port", &port.to_string()])
         .current_dir(project.folder())
         .env("MXCP_CONFIG", project.user_configuration())
         .stdin(Stdio::null());

@@ -10,6 +10,7 @@
 mod baseline;
 mod daemon;
 mod http;
+mod kept;
 mod load;
 mod login;
 mod measure;
@@ -18,13 +19,16 @@ mod project;
 mod queries;
 mod report;
 
+use measure::Table;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // `cargo bench` adds options of its own; the first other word names a part to play.
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let outcome = match words.next().as_deref() {
-        None => measure::run(&mut std::io::stdout()),
+        None => measure::run(&mut std::io::stdout(), &[Table::Calls, Table::Kept]),
+        Some("calls") => measure::run(&mut std::io::stdout(), &[Table::Calls]),
+        Some("kept") => measure::run(&mut std::io::stdout(), &[Table::Kept]),
         Some(part) => baseline::play(part, &words.collect::<Vec<_>>()),
     };
     match outcome {

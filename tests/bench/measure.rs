@@ -6,7 +6,7 @@ use super::process::{Holdings, Running, holdings};
 use super::project::{LARGE, Project, SMALL, Tool};
 use super::queries::QueryCosts;
 use super::report::{self, Aim, Line};
-use super::{baseline, daemon, login};
+use super::{baseline, daemon, kept, login};
 use anyhow::ensure;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -20,6 +20,15 @@ const REFUSALS: usize = 48_000;
 const LARGE_CALLS: usize = 1_600;
 const QUERIES: usize = 30_000;
 
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Table {
+    /// Calls, refusals, size and start.
+    Calls,
+    /// Keeping state.
+    Kept,
+}
+
 /// What one round gave.
 #[derive(Clone, Copy, Debug)]
 struct Round {
@@ -31,14 +40,19 @@ struct Round {
     query: QueryCosts,
 }
 
-/// Measures all and prints the table.
+/// Measures and prints some tables.
 ///
 /// # Errors
 /// When something fails that was to be measured.
-pub(crate) fn run(out: &mut dyn Write) -> anyhow::Result<()> {
+pub(crate) fn run(out: &mut dyn Write, tables: &[Table]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let lines = runtime.block_on(measure())?;
-    report::print(out, &lines)?;
+    for table in tables {
+        let lines = match table {
+            Table::Calls => runtime.block_on(measure())?,
+            Table::Kept => runtime.block_on(kept::measure())?,
+        };
+        report::print(out, &lines)?;
+    }
     Ok(())
 }
 
@@ -93,7 +107,7 @@ async fn round(daemon: &Running, answers: &Running, token: &str) -> anyhow::Resu
     })
 }
 
-fn modern_call(address: SocketAddr, token: &str, tool: Tool) -> Request {
+pub(crate) fn modern_call(address: SocketAddr, token: &str, tool: Tool) -> Request {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
         "name": tool.name,
         "arguments": {},

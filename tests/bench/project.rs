@@ -42,13 +42,26 @@ impl Project {
     /// # Errors
     /// When they cannot be written.
     pub(crate) fn create() -> anyhow::Result<Self> {
+        Self::with("")
+    }
+
+    /// The same, which keeps its sessions in a store.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(crate) fn create_kept() -> anyhow::Result<Self> {
+        Self::with("          persistence: {type: sqlite, path: kept/oauth.db}\n")
+    }
+
+    fn with(more_of_auth: &str) -> anyhow::Result<Self> {
         let folder = TempDir::new().context("cannot create a folder for the project")?;
         let password = Secret::new("correct horse battery staple");
         let hash = hash_password(&password, &SystemEntropy)?;
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text);
         std::fs::create_dir(folder.path().join("tools"))?;
         write("mxcp-site.yml", SITE.to_owned())?;
-        write("config.yml", CONFIG.replace("{username}", USERNAME).replace("{hash}", &hash))?;
+        let config = CONFIG.replace("{username}", USERNAME).replace("{hash}", &hash);
+        write("config.yml", format!("{config}{more_of_auth}"))?;
         for Tool { name, sql, returns } in [SMALL, LARGE] {
             let text = TOOL_FILE.replace("{name}", name).replace("{returns}", returns).replace("{sql}", sql);
             write(&format!("tools/{name}.yml"), text)?;

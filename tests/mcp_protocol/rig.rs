@@ -20,11 +20,14 @@ use mxcp_actors::model::sql_value::{Column, SqlRows, SqlValue};
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::PortFuture;
-use mxcp_actors::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use mxcp_actors::ports::sql_engine::{SqlEngine, SqlError, SqlQuery};
 use mxcp_actors::sessions::NewSession;
 use mxcp_actors::settings::{Lifetimes, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
+use mxcp_actors::testkit::fake_idp::FakeIdp;
+use mxcp_actors::testkit::fake_key_source::FakeKeySource;
+use mxcp_actors::testkit::fake_signatures::FakeSignatures;
 use mxcp_actors::testkit::memory_audit::MemoryAudit;
 use mxcp_actors::testkit::seeded_entropy::SeededEntropy;
 use mxcp_actors::testkit::tokio_clock::TokioClock;
@@ -196,8 +199,8 @@ pub(super) fn modern(method: &str, mut params: Value) -> Value {
 
 fn person(name: &str) -> User {
     User {
-        id: UserId::of("local", name),
-        provider: "local".into(),
+        id: UserId::of("fake", name),
+        provider: "fake".into(),
         subject: name.into(),
         username: name.into(),
         email: Some(format!("{name}@example.com")),
@@ -229,16 +232,21 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
 }
 
 fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
+    let clock = Arc::new(TokioClock::default());
     Ports {
-        clock: Arc::new(TokioClock::default()),
+        // Sessions are of people of the provider that is configured.
+        login_method: LoginMethod::Provider(Arc::new(FakeIdp::new(Arc::clone(&clock) as _))),
+        clock,
         entropy: Arc::new(SeededEntropy::new(7)),
         audit_store: Arc::clone(audit) as _,
         client_store: Arc::new(MemoryClients::default()),
+        assertion_store: Arc::new(MemoryAssertions::default()),
+        signature_verifier: Arc::new(FakeSignatures),
+        client_key_source: Arc::new(FakeKeySource::default()),
         client_metadata_source: None,
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::clone(engine) as _,
-        login_method: LoginMethod::Off,
     }
 }
 

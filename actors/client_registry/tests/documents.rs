@@ -1,8 +1,8 @@
 //! Clients whose identifier is the URL of a document.
 
 use super::super::{AuthenticationError, DocumentError, RegistryError};
-use super::credentials;
-use crate::model::client::{AuthMethod, Client, ClientOrigin};
+use super::secret;
+use crate::model::client::{Client, ClientCredentials, ClientOrigin, ClientProof};
 use crate::model::client_document::ClientDocumentError;
 use crate::model::client_id_url::ClientIdUrlError;
 use crate::model::host_pattern::HostPattern;
@@ -36,8 +36,12 @@ async fn resolve(rig: &Rig, url: &str) -> Result<Client, DocumentError> {
     }
 }
 
+async fn show(rig: &Rig, proof: ClientProof) -> Result<Client, AuthenticationError> {
+    rig.client_registry.authenticate_client(ClientCredentials { client_id: ClientId::new(URL), proof }).await
+}
+
 async fn authenticate(rig: &Rig) -> Result<Client, AuthenticationError> {
-    rig.client_registry.authenticate_client(credentials(URL, AuthMethod::None, None)).await
+    show(rig, ClientProof::None).await
 }
 
 #[actix::test]
@@ -57,9 +61,8 @@ async fn the_client_is_what_its_document_says() {
 #[actix::test]
 async fn a_client_with_a_document_has_no_secret_to_show() {
     let rig = rig().await;
-    for secret in ["", "secret"] {
-        let shown = credentials(URL, AuthMethod::ClientSecretPost, Some(secret));
-        let refused = rig.client_registry.authenticate_client(shown).await.unwrap_err();
+    for shown in ["", "secret"] {
+        let refused = show(&rig, secret(shown)).await.unwrap_err();
         assert_eq!(refused, AuthenticationError::Failed);
     }
 }

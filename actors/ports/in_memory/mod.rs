@@ -7,10 +7,12 @@
     reason = "a store is shared by several actors, and its lock is held for some map operations only"
 )]
 
+mod assertions;
 mod clients;
 mod grants;
 mod sessions;
 
+pub use assertions::MemoryAssertions;
 pub use clients::MemoryClients;
 pub use grants::MemoryGrants;
 pub use sessions::MemorySessions;

@@ -1,9 +1,12 @@
 use super::at;
-use crate::model::client::Client;
+use crate::model::client::{AuthMethod, Client};
+use crate::model::client_keys::ClientKeys;
 use crate::model::ids::ClientId;
 use crate::model::secret::TokenHash;
 use crate::ports::client_store::ClientStore;
+use crate::testkit::fake_signatures::key_set;
 use crate::testkit::samples;
+use std::sync::Arc;
 
 fn client(id: &str, issued_at: i64) -> Client {
     Client { issued_at: at(issued_at), secret_hash: Some(TokenHash::of(id)), ..samples::client(id) }
@@ -23,8 +26,10 @@ pub async fn check_client_store(store: &dyn ClientStore) {
 async fn a_client_comes_back_as_it_was(store: &dyn ClientStore) {
     assert_eq!(store.count_clients().await.unwrap(), 0);
     assert_eq!(store.find_client(ClientId::new("one")).await.unwrap(), None);
-    store.insert_client(client("one", 100)).await.unwrap();
-    assert_eq!(store.find_client(ClientId::new("one")).await.unwrap(), Some(client("one", 100)));
+    let keys = Some(ClientKeys::Set(Arc::new(key_set("k", 1))));
+    let one = Client { keys, auth_method: AuthMethod::PrivateKeyJwt, ..client("one", 100) };
+    store.insert_client(one.clone()).await.unwrap();
+    assert_eq!(store.find_client(ClientId::new("one")).await.unwrap(), Some(one));
     assert_eq!(store.count_clients().await.unwrap(), 1);
 }
 

@@ -3,11 +3,13 @@
 //! Each suite takes an empty store, runs its cases one after the other and panics where the
 //! store breaks its promise. Stores in memory and adapters run the same suites.
 
+mod assertion_store;
 mod audit_store;
 mod client_store;
 mod grant_store;
 mod session_store;
 
+pub use assertion_store::check_assertion_store;
 pub use audit_store::check_audit_store;
 pub use client_store::check_client_store;
 pub use grant_store::check_grant_store;
@@ -26,7 +28,7 @@ const fn at(secs: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::in_memory::{MemoryClients, MemoryGrants, MemorySessions};
+    use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
     use crate::testkit::memory_audit::MemoryAudit;
     use crate::testkit::unsteady::Unsteady;
 
@@ -35,6 +37,7 @@ mod tests {
         check_session_store(&MemorySessions::default()).await;
         check_grant_store(&MemoryGrants::default()).await;
         check_client_store(&MemoryClients::default()).await;
+        check_assertion_store(&MemoryAssertions::default()).await;
         check_audit_store(&MemoryAudit::default()).await;
     }
 
@@ -43,5 +46,6 @@ mod tests {
         check_session_store(&Unsteady::<MemorySessions>::default()).await;
         check_grant_store(&Unsteady::<MemoryGrants>::default()).await;
         check_client_store(&Unsteady::<MemoryClients>::default()).await;
+        check_assertion_store(&Unsteady::<MemoryAssertions>::default()).await;
     }
 }

@@ -3,7 +3,6 @@
 //! The provider need not be reachable when the daemon starts: its metadata and keys are fetched
 //! when they are first needed, kept, and looked at again from time to time.
 
-mod cached;
 mod discovery;
 mod id_token;
 mod jwks;
@@ -12,6 +11,7 @@ mod settings;
 
 pub use settings::OidcSettings;
 
+use super::cached_document::CachedDocument;
 use super::http_client::HttpClient;
 use super::upstream_api::{JsonRequest, get_json};
 use super::upstream_error::unusable;
@@ -19,7 +19,6 @@ use super::upstream_revocation::{RevocationEndpoint, TokenKind};
 use super::upstream_settings::UpstreamSettingsError;
 use super::upstream_token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
 use super::upstream_url::AuthorizationUrl;
-use cached::CachedDocument;
 use discovery::Metadata;
 use id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
 use jwks::KeySet;
@@ -42,8 +41,8 @@ pub struct OidcIdp {
     settings: OidcSettings,
     http: HttpClient,
     clock: Arc<dyn Clock>,
-    metadata: CachedDocument<Metadata>,
-    keys: CachedDocument<KeySet>,
+    metadata: CachedDocument<Metadata, UpstreamError>,
+    keys: CachedDocument<KeySet, UpstreamError>,
 }
 
 impl OidcIdp {

@@ -1,5 +1,5 @@
-//! What survives a restart: sessions, tokens, codes, logins under way, consents and registered
-//! clients, in a file that only its owner may read.
+//! What survives a restart: sessions, tokens, codes, logins under way, consents, registered
+//! clients and which of their assertions were used, in a file that only its owner may read.
 //!
 //! Our tokens, codes and client secrets are kept as hashes only, which the ports see to. What
 //! names people or holds a provider's tokens is sealed ([`seal`]). A change is answered when it
@@ -19,6 +19,7 @@ mod vault;
 pub use error::PersistenceError;
 pub use keys::{KeySource, is_key, key_file_of};
 
+use mxcp_actors::ports::assertion_store::AssertionStore;
 use mxcp_actors::ports::client_store::ClientStore;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::entropy::Entropy;
@@ -54,11 +55,13 @@ pub struct Surroundings {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// The three stores; they may be one thing.
+/// The stores; they may be one thing.
 #[derive(Clone, Debug)]
 pub struct Stores {
     /// Registered clients.
     pub clients: Arc<dyn ClientStore>,
+    /// Which assertions of clients were used.
+    pub assertions: Arc<dyn AssertionStore>,
     /// Logins, codes and consents.
     pub grants: Arc<dyn GrantStore>,
     /// Sessions and tokens.
@@ -76,6 +79,7 @@ impl Stores {
                 let store = Arc::new(sqlite::open(&settings.path, &settings.keys, surroundings)?);
                 Ok(Self {
                     clients: Arc::clone(&store) as Arc<dyn ClientStore>,
+                    assertions: Arc::clone(&store) as Arc<dyn AssertionStore>,
                     grants: Arc::clone(&store) as Arc<dyn GrantStore>,
                     sessions: store,
                 })

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::adapters::system::{SystemClock, SystemEntropy};
+use mxcp_actors::model::client_assertion::UsedAssertion;
 use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
 use mxcp_actors::model::secret::{Secret, TokenHash};
 use mxcp_actors::model::timestamp::Timestamp;
+use mxcp_actors::ports::assertion_store::AssertionUse;
 use mxcp_actors::ports::session_store::TokenChange;
 use mxcp_actors::testkit::{conformance, samples};
 use std::fs;
@@ -39,6 +41,10 @@ fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
+fn assertion() -> UsedAssertion {
+    UsedAssertion { client_id: ClientId::new("app"), id_hash: TokenHash::of("jti"), expires_at: at(1_000) }
+}
+
 /// Puts one of everything into `stores`.
 async fn fill(stores: &Stores) {
     let session = samples::session("s1", "ada", at(0));
@@ -56,6 +62,7 @@ async fn fill(stores: &Stores) {
     stores.grants.insert_code(samples::code("code", "s1", at(1_000))).await.unwrap();
     stores.grants.put_consent(samples::consent("ada", at(2_000))).await.unwrap();
     stores.clients.insert_client(samples::client("app")).await.unwrap();
+    assert_eq!(stores.assertions.use_assertion(assertion(), at(0), 10).await.unwrap(), AssertionUse::First);
 }
 
 /// All files of a store, and what is in them.
@@ -80,6 +87,7 @@ async fn every_kind_keeps_the_promises_of_the_ports() {
         conformance::check_session_store(stores.sessions.as_ref()).await;
         conformance::check_grant_store(stores.grants.as_ref()).await;
         conformance::check_client_store(stores.clients.as_ref()).await;
+        conformance::check_assertion_store(stores.assertions.as_ref()).await;
     }
 }
 
@@ -89,7 +97,7 @@ async fn everything_is_there_after_a_restart() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
-        let Stores { clients, grants, sessions } = open(&settings);
+        let Stores { clients, assertions, grants, sessions } = open(&settings);
         let loaded = sessions.load_sessions(at(100)).await.unwrap();
         let [stored] = loaded.as_slice() else { panic!("one session: {loaded:?}") };
         let upstream = stored.session.upstream.as_ref().unwrap();
@@ -101,6 +109,7 @@ async fn everything_is_there_after_a_restart() {
         assert_eq!(stored.access_tokens, [samples::access_token("access", "s1", at(5_000))]);
         assert_eq!(sessions.list_user_sessions(UserId::of("fake", "ada")).await.unwrap().len(), 1);
         assert!(sessions.find_refresh_token(TokenHash::of("refresh")).await.unwrap().is_some());
+        assert_eq!(assertions.use_assertion(assertion(), at(999), 10).await.unwrap(), AssertionUse::Repeated);
         assert!(grants.take_login(TokenHash::of("login")).await.unwrap().is_some());
         assert!(matches!(
             grants.redeem_code(TokenHash::of("code")).await.unwrap(),
@@ -192,7 +201,7 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
     let cases = [
         (incumbent, "mxcp migrate-oauth-db"),
         ("CREATE TABLE invoices (number TEXT)", "is not a database of mxcp"),
-        (newer, "schema 99, this version knows 1"),
+        (newer, "schema 99, this version knows 2"),
     ];
     for (sql, wanted) in cases {
         let folder = TempDir::new().unwrap();

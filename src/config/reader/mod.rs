@@ -80,6 +80,11 @@ impl<'a> Field<'a> {
         matches!(self.node.value, NodeValue::List(_))
     }
 
+    /// Whether the value is a text.
+    pub(in crate::config) const fn is_text(&self) -> bool {
+        matches!(self.node.value, NodeValue::Text(_))
+    }
+
     /// The value as JSON, whatever it is.
     pub(in crate::config) fn json(&self) -> Value {
         self.node.to_json()

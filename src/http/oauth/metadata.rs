@@ -4,6 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, ContentType, HOST};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use mxcp_actors::model::client::{AuthMethod, GrantType};
+use mxcp_actors::model::signing_key::SigningAlgorithm;
 use mxcp_actors::settings::Settings;
 use serde_json::json;
 
@@ -67,6 +68,7 @@ fn answer(document: &Bytes) -> HttpResponse {
 fn authorization_server(settings: &Settings) -> serde_json::Value {
     let issuer = &settings.issuer;
     let methods: Vec<&str> = AuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+    let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str);
     let grants: Vec<&str> = GrantType::ALL.iter().map(|grant| grant.as_str()).collect();
     let mut document = json!({
         "issuer": issuer,
@@ -78,7 +80,9 @@ fn authorization_server(settings: &Settings) -> serde_json::Value {
         "response_modes_supported": ["query"],
         "grant_types_supported": grants,
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "client_id_metadata_document_supported": settings.client_documents.is_some(),

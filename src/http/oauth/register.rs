@@ -7,9 +7,11 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use mxcp_actors::client_registry::RegisteredClient;
 use mxcp_actors::model::client::{AuthMethod, ClientMetadata, GrantType};
+use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::oauth_error::{OAuthError, OAuthErrorCode};
 use mxcp_actors::model::redirect_uri::RedirectUri;
 use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::signing_key::{KeyFault, KeySet};
 use serde_json::{Map, Value, json};
 
 /// The most redirect URIs that one client may register.
@@ -51,11 +53,13 @@ impl Asked {
         let body: Value = serde_json::from_slice(body).map_err(|_| invalid("the body is not JSON"))?;
         let Value::Object(fields) = body else { return Err(invalid("the body is not a JSON object")) };
         check_response_types(&fields)?;
+        let auth_method = read_auth_method(&fields)?;
         let metadata = ClientMetadata {
             name: text(&fields, "client_name")?,
             redirect_uris: read_redirect_uris(&fields)?,
             grant_types: read_grant_types(&fields)?,
-            auth_method: read_auth_method(&fields)?,
+            auth_method,
+            keys: read_keys(&fields, auth_method)?,
             scope: text(&fields, "scope")?
                 .map(|scope| ScopeSet::parse(&scope).ok_or_else(|| invalid("scope holds a forbidden character")))
                 .transpose()?,
@@ -123,6 +127,18 @@ fn read_auth_method(fields: &Map<String, Value>) -> Result<AuthMethod, OAuthErro
     })
 }
 
+/// The keys of a client that signs. Other clients may publish keys for other purposes, which are
+/// no business of ours; that somebody sends us a private key by mistake, we do tell.
+fn read_keys(fields: &Map<String, Value>, method: AuthMethod) -> Result<Option<ClientKeys>, OAuthError> {
+    if fields.get("jwks").is_some_and(KeySet::is_private) {
+        return Err(invalid(KeyFault::Private.to_string()));
+    }
+    if method != AuthMethod::PrivateKeyJwt {
+        return Ok(None);
+    }
+    ClientKeys::read(fields).map(Some).map_err(|fault| invalid(fault.to_string()))
+}
+
 fn read_application_type(fields: &Map<String, Value>) -> Result<Option<String>, OAuthError> {
     match text(fields, "application_type")? {
         Some(kind) if kind != "web" && kind != "native" => Err(invalid("application_type must be web or native")),
@@ -149,6 +165,11 @@ fn render(registered: &RegisteredClient, application_type: Option<String>) -> Ht
     body.insert("grant_types".to_owned(), json!(grant_types));
     body.insert("response_types".to_owned(), json!(["code"]));
     body.insert("token_endpoint_auth_method".to_owned(), json!(client.auth_method.as_str()));
+    match &client.keys {
+        None => {}
+        Some(ClientKeys::Set(keys)) => drop(body.insert("jwks".to_owned(), json!(keys))),
+        Some(ClientKeys::Published(uri)) => drop(body.insert("jwks_uri".to_owned(), json!(uri))),
+    }
     body.insert("scope".to_owned(), json!(client.scope.to_string()));
     if let Some(kind) = application_type {
         body.insert("application_type".to_owned(), json!(kind));

@@ -1,6 +1,7 @@
 //! The stores in one SQLite file: everything that changes goes through one connection in groups,
 //! and reading has a connection of its own, which never waits for a write (WAL).
 
+mod assertions;
 mod clients;
 mod connection;
 mod grants;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 pub(super) use open::open;
 
-/// Clients, grants and sessions in a SQLite file.
+/// Clients, used assertions, grants and sessions in a SQLite file.
 #[derive(Debug)]
 pub(super) struct SqliteStore {
     writes: Lane<SqliteConnection>,

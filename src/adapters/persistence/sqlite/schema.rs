@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// One step of the schema's history for each entry; the version is its number, from 1. Entries
 /// are added at the end and never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Tables that the Python product's database has.
 const INCUMBENT_TABLES: [&str; 3] = ["states", "auth_codes", "oauth_clients"];

@@ -1,4 +1,5 @@
 use super::*;
+use mxcp_actors::ports::upstream_idp::UpstreamError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::{advance, sleep};
 

@@ -1,14 +1,15 @@
-//! Documents of a provider that are fetched once and kept: its metadata and its keys.
+//! Documents of others that are fetched once and kept: metadata of providers, keys of providers
+//! and of clients.
 
-use mxcp_actors::ports::upstream_idp::UpstreamError;
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-/// How long a document is used before it is looked at again. A key that the provider took away
-/// is trusted no longer than this.
+/// How long a document is used before it is looked at again, unless it is said otherwise. A key
+/// that was taken away is trusted no longer than this.
 const AGE_MAX: Duration = Duration::from_hours(1);
 
 /// How long a failure stands when there is no document to go on with: those who wait behind a
@@ -19,16 +20,17 @@ const PAUSE_WITHOUT_DOCUMENT: Duration = Duration::from_secs(5);
 const PAUSE_WITH_DOCUMENT: Duration = Duration::from_mins(1);
 
 /// How often a document is fetched because it lacked something, at most: whoever makes up key
-/// identifiers must not make us flood the provider.
+/// identifiers must not make us flood the other side.
 const PAUSE_BETWEEN_RENEWALS: Duration = Duration::from_mins(1);
 
 /// A document that is kept, fetched by one caller at a time.
 #[derive(Debug)]
-pub(super) struct CachedDocument<T> {
+pub(super) struct CachedDocument<T, E> {
     /// What it is, for the log.
     what: &'static str,
+    age_max: Duration,
     held: watch::Sender<Option<Held<T>>>,
-    attempts: Mutex<Attempts>,
+    attempts: Mutex<Attempts<E>>,
 }
 
 #[derive(Debug)]
@@ -37,33 +39,36 @@ struct Held<T> {
     fetched_at: Instant,
 }
 
-#[derive(Debug, Default)]
-struct Attempts {
-    failure: Option<(Instant, UpstreamError)>,
+#[derive(Debug)]
+struct Attempts<E> {
+    failure: Option<(Instant, E)>,
     renewed_at: Option<Instant>,
 }
 
-impl Attempts {
-    fn failure_within(&self, pause: Duration) -> Option<UpstreamError> {
+impl<E: Clone> Attempts<E> {
+    fn failure_within(&self, pause: Duration) -> Option<E> {
         self.failure.as_ref().filter(|(at, _)| at.elapsed() < pause).map(|(_, error)| error.clone())
     }
 }
 
-impl<T> CachedDocument<T> {
+impl<T, E: Clone + Display> CachedDocument<T, E> {
     /// An empty cache.
     pub(super) fn new(what: &'static str) -> Self {
-        Self { what, held: watch::Sender::new(None), attempts: Mutex::new(Attempts::default()) }
+        let attempts = Mutex::new(Attempts { failure: None, renewed_at: None });
+        Self { what, age_max: AGE_MAX, held: watch::Sender::new(None), attempts }
+    }
+
+    /// The same for documents that are looked at again after that time.
+    pub(super) fn looked_at_after(self, age_max: Duration) -> Self {
+        Self { age_max, ..self }
     }
 
     /// The document: the one that is held while it is fresh, else what `fetch` brings, else the
-    /// old one while the provider cannot be reached.
+    /// old one while the other side cannot be reached.
     ///
     /// # Errors
     /// When there has never been a document and fetching fails.
-    pub(super) async fn get(
-        &self,
-        fetch: impl Future<Output = Result<T, UpstreamError>>,
-    ) -> Result<Arc<T>, UpstreamError> {
+    pub(super) async fn get(&self, fetch: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
         if let Some(fresh) = self.fresh() {
             return Ok(fresh);
         }
@@ -86,11 +91,7 @@ impl<T> CachedDocument<T> {
 
     /// A document that is newer than `seen`, which lacked something: `None` when it was renewed
     /// for that reason less than a minute ago, or cannot be fetched.
-    pub(super) async fn renew(
-        &self,
-        seen: &Arc<T>,
-        fetch: impl Future<Output = Result<T, UpstreamError>>,
-    ) -> Option<Arc<T>> {
+    pub(super) async fn renew(&self, seen: &Arc<T>, fetch: impl Future<Output = Result<T, E>>) -> Option<Arc<T>> {
         let mut attempts = self.attempts.lock().await;
         if let Some(other) = self.held().filter(|held| !Arc::ptr_eq(held, seen)) {
             return Some(other);
@@ -102,11 +103,7 @@ impl<T> CachedDocument<T> {
         self.fetch(&mut attempts, fetch).await.ok()
     }
 
-    async fn fetch(
-        &self,
-        attempts: &mut Attempts,
-        fetch: impl Future<Output = Result<T, UpstreamError>>,
-    ) -> Result<Arc<T>, UpstreamError> {
+    async fn fetch(&self, attempts: &mut Attempts<E>, fetch: impl Future<Output = Result<T, E>>) -> Result<Arc<T>, E> {
         match fetch.await {
             Ok(document) => {
                 let document = Arc::new(document);
@@ -116,7 +113,7 @@ impl<T> CachedDocument<T> {
             }
             Err(error) => {
                 let has_old = self.held.borrow().is_some();
-                tracing::warn!(document = self.what, %error, has_old, "a document of the identity provider is not available");
+                tracing::warn!(document = self.what, %error, has_old, "a document is not available");
                 attempts.failure = Some((Instant::now(), error.clone()));
                 Err(error)
             }
@@ -125,10 +122,11 @@ impl<T> CachedDocument<T> {
 
     fn fresh(&self) -> Option<Arc<T>> {
         let held = self.held.borrow();
-        held.as_ref().filter(|held| held.fetched_at.elapsed() < AGE_MAX).map(|held| Arc::clone(&held.document))
+        held.as_ref().filter(|held| held.fetched_at.elapsed() < self.age_max).map(|held| Arc::clone(&held.document))
     }
 
-    fn held(&self) -> Option<Arc<T>> {
+    /// The document as it is held, however old.
+    pub(super) fn held(&self) -> Option<Arc<T>> {
         self.held.borrow().as_ref().map(|held| Arc::clone(&held.document))
     }
 }
