@@ -339,6 +339,7 @@ pub fn persistence_settings(configuration: &Configuration) -> Option<Persistence
     };
     let kind = match persistence.kind {
         PersistenceKind::Sqlite => StoreKind::Sqlite,
+        PersistenceKind::Sled => StoreKind::Sled,
     };
     Some(PersistenceSettings { kind, path: persistence.path.clone(), keys })
 }

@@ -2,7 +2,8 @@
 
 use crate::config_project::{PASSWORD_HASH, PLAIN_SITE, Project};
 use argon2::PasswordVerifier as _;
-use mxcp::config::{AuthConfiguration, Configuration, LoadOptions, ProviderSettings, load};
+use mxcp::adapters::persistence::StoreKind;
+use mxcp::config::{AuthConfiguration, Configuration, LoadOptions, PersistenceKind, ProviderSettings, load};
 use mxcp_actors::model::client_keys::ClientKeys;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ fn every_example_of_a_user_configuration_loads() {
     for entry in std::fs::read_dir(examples()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() || ["full-site.yaml", "full-tool.yaml"].contains(&name) {
+        let is_missing = name == "persistence-sled.yaml" && !StoreKind::Sled.is_built();
+        if path.is_dir() || is_missing || ["full-site.yaml", "full-tool.yaml"].contains(&name) {
             continue;
         }
         let configuration = load_user(PLAIN_SITE, &read(name)).unwrap_or_else(|errors| panic!("{name}:\n{errors}"));
@@ -47,7 +49,7 @@ fn every_example_of_a_user_configuration_loads() {
         assert_eq!(warnings.count(), 0, "{name}: {:?}", configuration.warnings);
         count += 1;
     }
-    assert!(count >= 7);
+    assert!(count >= 8);
 }
 
 #[test]
@@ -66,9 +68,24 @@ fn the_examples_say_what_their_names_promise() {
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");
     assert!(matches!(clients.clients[2].keys, Some(ClientKeys::Set(_))));
+    let kept = auth_of("persistence-sqlite.yaml").persistence.unwrap();
+    assert_eq!((kept.kind, kept.path), (PersistenceKind::Sqlite, "/var/lib/mxcp/oauth.db".into()));
+    assert_eq!(kept.encryption_keys.len(), 1);
     let proxied = load_user(PLAIN_SITE, &read("behind-a-proxy.yaml")).unwrap();
     assert_eq!(proxied.http.base_url(Some(9000)), "https://mxcp.example.com");
     assert!(proxied.http.trust_proxy);
+}
+
+#[test]
+fn sled_is_loaded_by_a_build_that_has_it_and_refused_by_others() {
+    let loaded = load_user(PLAIN_SITE, &read("persistence-sled.yaml"));
+    if StoreKind::Sled.is_built() {
+        let kept = loaded.unwrap().auth.persistence.unwrap();
+        assert_eq!((kept.kind, kept.path), (PersistenceKind::Sled, "/var/lib/mxcp/oauth.sled".into()));
+    } else {
+        let errors = loaded.unwrap_err();
+        assert!(errors.contains("auth.persistence.type: this mxcp was built without sled; "), "{errors}");
+    }
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! Each one loads, or is refused for the one thing in it that this version does not do yet.
 
 use crate::config_project::{PLAIN_SITE, Project};
+use mxcp::adapters::persistence::StoreKind;
 use mxcp::config::{Configuration, PersistenceKind, ProviderSettings};
 use serde_json::{Value, json};
+use std::path::Path;
 
 macro_rules! sample {
     ($name:literal) => {
@@ -82,6 +84,17 @@ fn the_persistence_samples_load() {
         let persistence = load(&with_auth(sample)).auth.persistence.unwrap();
         assert_eq!((persistence.kind, persistence.path), (PersistenceKind::Sqlite, path.into()));
         assert!(persistence.encryption_keys.is_empty());
+    }
+}
+
+#[test]
+fn each_kind_of_store_has_a_place_of_its_own() {
+    let sample = sample!("persistence-home").replace("    path: ~/.mxcp/oauth.db\n", "");
+    let persistence = load(&with_auth(&sample)).auth.persistence.unwrap();
+    assert_eq!(persistence.path, Path::new("/home/ada/.mxcp/oauth.db"));
+    if StoreKind::Sled.is_built() {
+        let persistence = load(&with_auth(&sample.replace("sqlite", "sled"))).auth.persistence.unwrap();
+        assert_eq!((persistence.kind, persistence.path), (PersistenceKind::Sled, "/home/ada/.mxcp/oauth.sled".into()));
     }
 }
 

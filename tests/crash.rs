@@ -6,6 +6,7 @@
 
 use crate::common::{OAuthClient, Setup, TestApp, Tokens, oauth_error};
 use crate::daemon_process::Serving;
+use crate::persistence;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use std::cell::{Cell, RefCell};
@@ -216,7 +217,7 @@ async fn check_a_replay(app: &TestApp, ledger: &mut Ledger) {
 #[tokio::test]
 async fn whatever_was_answered_holds_after_the_daemon_was_killed() {
     let rounds = std::env::var("MXCP_CRASH_ROUNDS").map_or(ROUNDS_DEFAULT, |rounds| rounds.parse().unwrap());
-    for kind in ["sqlite"] {
+    for kind in persistence::kinds() {
         let setup = Setup::default().with_persistence(kind).with_lifetime("refresh_grace", "1h");
         let project = setup.write();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

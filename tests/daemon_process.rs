@@ -46,6 +46,11 @@ impl Daemon {
         format!("{}/mcp", self.base_url)
     }
 
+    /// The number of the process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Ends the daemon without a chance to tidy up, and returns what `mxcp log` then shows.
     pub(crate) fn log_after_kill(mut self, options: &[&str]) -> String {
         self.process.kill().unwrap();

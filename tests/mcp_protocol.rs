@@ -11,6 +11,7 @@ mod calls;
 mod doors;
 mod rig;
 mod sessions;
+mod subscriptions;
 
 use reqwest::Method;
 use rig::{Setup, TestServer, Texts, assert_holds};

@@ -2,10 +2,14 @@
 
 use crate::common::{Browser, OAuthClient, Setup, TestApp, Tokens, give_password, header, oauth_error};
 use crate::config_project::PASSWORD_HASH;
+use mxcp::adapters::persistence::StoreKind;
 use serde_json::json;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-const KINDS: [&str; 1] = ["sqlite"];
+/// Every kind of store that this build has.
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
+    ["sqlite", "sled"].into_iter().filter(|kind| *kind != "sled" || StoreKind::Sled.is_built())
+}
 
 async fn start(kind: &str) -> TestApp {
     TestApp::with(Setup::default().with_persistence(kind)).await
@@ -13,7 +17,7 @@ async fn start(kind: &str) -> TestApp {
 
 #[tokio::test]
 async fn tokens_work_on_after_a_restart_and_dead_ones_stay_dead() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut app = start(kind).await;
         let client = OAuthClient::register(&app).await;
         let (ada, ben) = (client.tokens(&app, "ada").await, client.tokens(&app, "ben").await);
@@ -37,7 +41,7 @@ async fn tokens_work_on_after_a_restart_and_dead_ones_stay_dead() {
 
 #[tokio::test]
 async fn a_login_goes_on_where_it_was() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut app = start(kind).await;
         let client = OAuthClient::register(&app).await;
         let mut browser = Browser::new(&app);
@@ -62,7 +66,7 @@ async fn a_login_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_visitor_stays_signed_in() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut app = start(kind).await;
         let mut browser = Browser::new(&app);
         let page = browser.open(app.url("/")).await;
@@ -116,7 +120,7 @@ async fn without_persistence_nothing_of_a_login_is_left_on_disk() {
 
 #[tokio::test]
 async fn the_files_are_the_owners_alone() {
-    for kind in KINDS {
+    for kind in kinds() {
         let app = start(kind).await;
         OAuthClient::register(&app).await.tokens(&app, "ada").await;
         let folder = app.project().root().join("kept");

@@ -146,6 +146,26 @@ async fn clients_of_the_configuration_need_not_register() {
     assert_eq!(metadata.get("registration_endpoint"), None);
 }
 
+#[tokio::test]
+async fn a_flood_of_registrations_is_told_to_wait_and_others_still_sign_in() {
+    let app =
+        TestApp::with(Setup { http: json!({"host": "127.0.0.1", "trust_proxy": true}), ..Setup::default() }).await;
+    let client = OAuthClient::register(&app).await;
+    let register = |peer: &'static str| {
+        let body = json!({"redirect_uris": [REDIRECT_URI]});
+        app.post("/register").header("x-forwarded-for", peer).json(&body).send()
+    };
+    for _ in 0..100 {
+        assert_eq!(register("203.0.113.7").await.unwrap().status(), 201);
+    }
+    let refused = register("198.51.100.1, 203.0.113.7").await.unwrap();
+    let wait: u64 = header(&refused, "retry-after").parse().unwrap();
+    assert!((1..=6).contains(&wait), "{wait}");
+    assert_eq!(oauth_error(refused).await, (429, "temporarily_unavailable".to_owned()));
+    assert_eq!(register("203.0.113.8").await.unwrap().status(), 201);
+    assert_eq!(app.status_with(&client.tokens(&app, "ada").await.access).await, 200);
+}
+
 #[actix_web::test]
 async fn a_registration_is_taken_as_json_only_when_it_is_sent_as_json() {
     let app = TestApp::start().await;

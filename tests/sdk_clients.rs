@@ -24,6 +24,11 @@ fn call_as(
     person: (&str, &str),
     (tool, arguments): (&str, &str),
 ) -> Value {
+    report(client(daemon, sdk, person).args([tool, arguments]).args(document))
+}
+
+/// The client of `sdk`, as `person`; what it is to call is still to be said.
+fn client(daemon: &Daemon, sdk: &str, person: (&str, &str)) -> Command {
     let folder = sdks().join(sdk);
     let mut client = if sdk.starts_with("python") {
         let mut python = Command::new(folder.join("bin/python"));
@@ -34,8 +39,12 @@ fn call_as(
         node.arg(repository().join("tests/clients/ts_login.mjs")).arg(folder);
         node
     };
-    let output = run(client.arg(daemon.mcp_url()).args([person.0, person.1, tool, arguments]).args(document));
-    serde_json::from_str(&output).unwrap()
+    client.arg(daemon.mcp_url()).args([person.0, person.1]);
+    client
+}
+
+fn report(client: &mut Command) -> Value {
+    serde_json::from_str(&run(client)).unwrap()
 }
 
 fn sdks() -> PathBuf {
@@ -108,6 +117,18 @@ async fn every_sdk_signs_people_in_with_a_metadata_document_and_registers_nothin
         assert_eq!(find("auth.login_succeeded").len(), 4);
     });
     calls.await.unwrap();
+}
+
+#[test]
+fn the_sdks_2_see_a_subscription_end_when_the_server_stops() {
+    for sdk in ["python2", "typescript2"] {
+        let daemon = Daemon::start();
+        let mut client = client(&daemon, sdk, ADA);
+        client.args(["my_documents", "{}"]).env("SERVER_PROCESS", daemon.process_id().to_string());
+        let report = report(&mut client);
+        let expected = serde_json::json!({"honored": {}, "events": 0, "end": "graceful"});
+        assert_eq!(report["subscription"], expected, "{sdk}: {report}");
+    }
 }
 
 #[test]

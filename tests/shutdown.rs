@@ -1,7 +1,7 @@
 //! Stopping: what is in flight is finished, and what was answered is in the audit log.
 #![expect(clippy::expect_used, reason = "a test fails loudly, its helpers too")]
 
-use crate::common::{OAuthClient, Setup, TestApp, audit_of, call, text_of};
+use crate::common::{OAuthClient, Setup, TestApp, audit_of, call, legacy_initialize, listen, text_of};
 use crate::config_project::Project;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -159,4 +159,27 @@ async fn a_signal_lets_the_program_finish_what_it_does() {
         assert!(status.success(), "{status}");
         assert_eq!(audit_of(&project).pop().unwrap()["operation_name"], "slow");
     }
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_streams_that_would_stay_open() {
+    let setup = Setup { auth: json!({"provider": "none"}), ..Setup::default() };
+    let (mut process, address) = Process::start(&setup.write());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let subscription = listen(&http, &address).send().await.unwrap();
+    assert_eq!(subscription.headers()["content-type"], "text/event-stream");
+    let url = format!("{address}/mcp");
+    let opened = http.post(&url).json(&legacy_initialize()).send().await.unwrap();
+    let session = opened.headers()["mcp-session-id"].clone();
+    let old = http.get(&url).header("accept", "text/event-stream").header("mcp-session-id", session);
+    let old = old.send().await.unwrap();
+    assert_eq!(old.status(), 200);
+
+    process.signal("TERM");
+    let soon = Duration::from_secs(15);
+    let events = timeout(soon, subscription.text()).await.expect("the subscription does not end").unwrap();
+    assert!(events.contains("\"id\":1,\"result\":{\"resultType\":\"complete\""), "{events}");
+    timeout(soon, old.text()).await.expect("the old stream does not end").unwrap();
+    let ended = tokio::task::spawn_blocking(move || process.0.wait().unwrap());
+    assert!(timeout(soon, ended).await.expect("the program does not end").unwrap().success());
 }

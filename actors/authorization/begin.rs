@@ -17,9 +17,12 @@ impl Authorizer {
         }
         let (client, request) = self.check(&asked).await?;
         let browser = self.browser(&asked.visitor);
-        self.record_start(&client, &asked.visitor).await?;
-        let next = self.first_step(&client, request, &browser, &asked.visitor).await?;
-        Ok(BrowserStep { next, browser: browser.to_set() })
+        let at_client = self.at_client(Some(&request));
+        let next = async {
+            self.record_start(&client, &asked.visitor).await?;
+            self.first_step(&client, request, &browser, &asked.visitor).await
+        };
+        Ok(BrowserStep { next: next.await.map_err(at_client)?, browser: browser.to_set() })
     }
 
     /// The client and the request, both checked. Until the redirect URI is verified nothing is

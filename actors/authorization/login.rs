@@ -76,6 +76,17 @@ impl Authorizer {
         let handle = decided.handle.clone();
         let login = self.authorization_codes.take_login(handle, browser.cookie.clone()).await?;
         let LoginPurpose::Client(request) = login.purpose.clone() else { return Err(LoginError::Unknown) };
+        let at_client = self.at_client(Some(&request));
+        self.decided(decided, login, *request, &browser).await.map_err(at_client)
+    }
+
+    async fn decided(
+        &self,
+        decided: DecideConsent,
+        login: PendingLogin,
+        request: AuthorizationRequest,
+        browser: &Browser,
+    ) -> Result<BrowserStep, LoginError> {
         let signed_in = match login.stage {
             LoginStage::AwaitingConsent => None,
             LoginStage::AwaitingUserConsent(signed_in) => Some(*signed_in),
@@ -90,8 +101,8 @@ impl Authorizer {
         }
         self.record_login("auth.consent_given", OperationStatus::Success, caller, None).await?;
         let next = match signed_in {
-            None => self.to_login(login.purpose, &browser, &decided.visitor, None).await?,
-            Some(signed_in) => self.finish(login.purpose, signed_in, &browser, &decided.visitor).await?,
+            None => self.to_login(login.purpose, browser, &decided.visitor, None).await?,
+            Some(signed_in) => self.finish(login.purpose, signed_in, browser, &decided.visitor).await?,
         };
         Ok(BrowserStep { next, browser: None })
     }
@@ -181,8 +192,9 @@ impl Authorizer {
         }
         if let Some(signed_in) = self.check_password(directory.as_ref(), &submitted, &login).await? {
             let taken = self.authorization_codes.take_login(submitted.handle, browser.cookie.clone()).await?;
+            let at_client = self.at_client(taken.purpose.request());
             let next = self.after_login(taken.purpose, signed_in, &browser, &submitted.visitor, taken.expected_user);
-            return Ok(BrowserStep { next: next.await?, browser: None });
+            return Ok(BrowserStep { next: next.await.map_err(at_client)?, browser: None });
         }
         let prompt = PasswordPrompt {
             client_name: self.client_name(&login.purpose).await?,
@@ -245,13 +257,14 @@ impl Authorizer {
                 Err(UpstreamError::Refused { provider: idp.name().to_owned(), error, detail: description })
             }
         };
+        let at_client = self.at_client(login.purpose.request());
         let next = match exchanged {
             Ok(signed_in) => {
-                self.after_login(login.purpose, signed_in, &browser, &back.visitor, login.expected_user).await?
+                self.after_login(login.purpose, signed_in, &browser, &back.visitor, login.expected_user).await
             }
-            Err(error) => self.provider_failed(&login.purpose, error, caller).await?,
+            Err(error) => self.provider_failed(&login.purpose, error, caller).await,
         };
-        Ok(BrowserStep { next, browser: None })
+        Ok(BrowserStep { next: next.map_err(at_client)?, browser: None })
     }
 
     /// The operator learns what happened; the client is told at its verified URI, a visitor on
@@ -391,15 +404,10 @@ fn known_browser(visitor: &Visitor, handle: &Secret, csrf: &Secret) -> Result<Br
 
 fn login_caller(login: &PendingLogin, visitor: &Visitor) -> AuditCaller {
     let mut caller = http_caller(visitor.trace_id.as_ref());
-    if let LoginPurpose::Client(request) = &login.purpose {
-        caller.client_id = Some(request.client_id.clone());
-    }
+    caller.client_id = login.purpose.request().map(|request| request.client_id.clone());
     caller
 }
 
 fn redirect_scheme(purpose: &LoginPurpose) -> Option<String> {
-    match purpose {
-        LoginPurpose::Client(request) => Some(request.redirect_uri.scheme().to_owned()),
-        LoginPurpose::Visit => None,
-    }
+    purpose.request().map(|request| request.redirect_uri.scheme().to_owned())
 }

@@ -187,6 +187,15 @@ pub enum LoginError {
     /// The client's metadata document is missing or wrong.
     #[error(transparent)]
     Document(DocumentError),
+    /// A part of the server failed after the redirect URI had been verified, so that the client
+    /// is told there.
+    #[error("{cause}")]
+    AtClient {
+        /// Where to, with the error in it.
+        url: String,
+        /// What failed, for the operator.
+        cause: Box<LoginError>,
+    },
     /// Nobody can log in: authentication is off.
     #[error("authentication is off on this server")]
     Off,

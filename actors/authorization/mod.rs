@@ -5,6 +5,7 @@
 //! `client_registry`, `authorization_codes`, `sessions` and the identity provider, tells
 //! `audit_log`. No timers. If it dies, nobody can log in or refresh and the process ends.
 
+mod at_client;
 mod begin;
 mod flow;
 mod handle;

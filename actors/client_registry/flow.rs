@@ -2,11 +2,14 @@
 
 use super::assertions::AssertionChecker;
 use super::documents::{DocumentParts, Documents};
-use super::messages::{AuthenticationError, ClientUse, RegisteredClient, RegistrationError, RegistryError};
+use super::messages::{
+    AuthenticationError, ClientUse, RegisterClient, RegisteredClient, RegistrationError, RegistryError,
+};
+use super::rates::RegistrationRates;
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
-use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientProof};
+use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientProof};
 use crate::model::client_assertion::AssertionFault;
 use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
@@ -55,7 +58,7 @@ pub(crate) struct Registrar {
     is_open: bool,
     clients_max: u64,
     /// Held from counting to adding, or two who register at once would both fit in the last place.
-    turn: Mutex<()>,
+    rates: Mutex<RegistrationRates>,
 }
 
 impl Registrar {
@@ -82,29 +85,30 @@ impl Registrar {
             default_scope,
             is_open: settings.is_registration_open,
             clients_max: settings.registered_clients_max,
-            turn: Mutex::new(()),
+            rates: Mutex::default(),
         }
     }
 
-    pub(super) async fn register_client(
-        &self,
-        metadata: ClientMetadata,
-        trace_id: Option<String>,
-    ) -> Result<RegisteredClient, RegistrationError> {
+    pub(super) async fn register_client(&self, asked: RegisterClient) -> Result<RegisteredClient, RegistrationError> {
+        let RegisterClient { metadata, peer, trace_id } = asked;
         if !self.is_open {
             return Err(RegistrationError::Closed);
         }
         let (id, secret) = (ClientId::new(self.entropy.uuid()), self.entropy.token("mxcp_cs_"));
         let scopes = (&self.catalogue, &self.default_scope);
         let registered = register(metadata, id, secret, scopes, self.clock.now())?;
-        self.add(registered.client.clone()).await?;
+        self.add(registered.client.clone(), &peer).await?;
         self.record_registration(&registered.client, trace_id).await?;
         Ok(registered)
     }
 
     /// Adds a client if there is room for it.
-    async fn add(&self, client: Client) -> Result<(), RegistrationError> {
-        let _turn = self.turn.lock().await;
+    async fn add(&self, client: Client, peer: &str) -> Result<(), RegistrationError> {
+        let mut rates = self.rates.lock().await;
+        rates.count(peer, self.clock.now()).map_err(|wait| {
+            tracing::warn!(peer, "a client was refused: too many register at once");
+            RegistrationError::TooFast(wait)
+        })?;
         if self.store.count_clients().await? >= self.clients_max {
             tracing::warn!(clients_max = self.clients_max, "a client was refused: too many are registered");
             return Err(RegistrationError::Full);
@@ -169,6 +173,7 @@ impl Registrar {
     pub(super) async fn sweep(&self) {
         self.assertions.sweep().await;
         let now = self.clock.now();
+        self.rates.lock().await.sweep(now);
         let before = crate::model::timestamp::Timestamp::from_micros(
             now.as_micros().saturating_sub(i64::try_from(UNUSED_CLIENT_MAX.as_micros()).unwrap_or(i64::MAX)),
         );

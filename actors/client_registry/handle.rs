@@ -25,16 +25,17 @@ impl ClientRegistryHandle {
         Self { address: ClientRegistry::start_in_arbiter(arbiter, start) }
     }
 
-    /// Registers a client.
+    /// Registers a client for somebody at the address `peer`.
     ///
     /// # Errors
     /// When it may not be registered so.
     pub async fn register_client(
         &self,
         metadata: ClientMetadata,
+        peer: String,
         trace_id: Option<String>,
     ) -> Result<RegisteredClient, RegistrationError> {
-        ask(NAME, &self.address, RegisterClient { metadata, trace_id }, ASK_DEADLINE).await
+        ask(NAME, &self.address, RegisterClient { metadata, peer, trace_id }, ASK_DEADLINE).await
     }
 
     /// The client of that identifier, for a new request. When the identifier is a URL, the client's

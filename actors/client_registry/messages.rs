@@ -11,6 +11,7 @@ use crate::model::secret::Secret;
 use crate::ports::StoreError;
 use crate::ports::client_metadata::ClientFetchError;
 use actix::Message;
+use std::time::Duration;
 
 /// Why there is no client of an identifier that is the URL of a metadata document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,9 @@ pub enum RegistrationError {
     /// Registration is switched off.
     #[error("this server does not let clients register themselves")]
     Closed,
+    /// Too many clients register just now; the next may after that time.
+    #[error("too many clients register at the moment; try again in {} s", .0.as_secs())]
+    TooFast(Duration),
     /// There are too many clients.
     #[error("too many clients are registered; try again later")]
     Full,
@@ -138,6 +142,8 @@ pub struct RegisteredClient {
 #[rtype(result = "Result<RegisteredClient, RegistrationError>")]
 pub(crate) struct RegisterClient {
     pub(crate) metadata: ClientMetadata,
+    /// The address of who registers it.
+    pub(crate) peer: String,
     pub(crate) trace_id: Option<String>,
 }
 

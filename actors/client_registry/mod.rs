@@ -11,6 +11,7 @@ mod documents;
 mod flow;
 mod handle;
 mod messages;
+mod rates;
 mod shelf;
 mod state;
 #[cfg(test)]
@@ -54,7 +55,7 @@ impl Actor for ClientRegistry {
 
 answered_by! {
     ClientRegistry, registrar;
-    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message.metadata, message.trace_id);
+    RegisterClient => Result<RegisteredClient, RegistrationError>, |registrar, message| registrar.register_client(message);
     ResolveClient => Result<Option<Client>, RegistryError>, |registrar, message| registrar.resolve_client(message.client_id, message.client_use);
     AuthenticateClient => Result<Client, AuthenticationError>, |registrar, message| registrar.authenticate_client(message.credentials);
     MarkClientUsed => Result<(), RegistryError>, |registrar, message| registrar.mark_client_used(message.client_id);

@@ -118,7 +118,7 @@ fn a_client_with_a_secret_must_show_it_and_one_without_must_not() {
 #[actix::test]
 async fn a_registered_client_is_known_again_by_its_secret() {
     let rig = Rig::start(Login::Provider).await;
-    let new = rig.client_registry.register_client(metadata(), Some("trace".to_owned())).await.unwrap();
+    let new = rig.client_registry.register_client(metadata(), String::new(), Some("trace".to_owned())).await.unwrap();
     let (id, own) = (new.client.id.clone(), new.secret.unwrap());
     let authenticate = |text: &str| {
         rig.client_registry.authenticate_client(ClientCredentials { client_id: id.clone(), proof: secret(text) })
@@ -146,14 +146,15 @@ async fn a_configured_client_is_known_and_never_dropped() {
 #[actix::test]
 async fn nobody_registers_while_registration_is_closed() {
     let rig = Rig::with(Login::Provider, Settings { is_registration_open: false, ..settings() }).await;
-    let refused = rig.client_registry.register_client(metadata(), None).await;
+    let refused = rig.client_registry.register_client(metadata(), String::new(), None).await;
     assert_eq!(refused.unwrap_err(), RegistrationError::Closed);
 }
 
 #[actix::test]
 async fn no_more_clients_register_than_allowed_even_at_once() {
     let rig = Rig::start(Login::Provider).await;
-    let registrations = join_all((0..20).map(|_| rig.client_registry.register_client(metadata(), None))).await;
+    let registrations =
+        join_all((0..20).map(|_| rig.client_registry.register_client(metadata(), String::new(), None))).await;
     assert_eq!(registrations.iter().filter(|outcome| outcome.is_ok()).count(), 5);
     assert!(registrations.iter().filter_map(|outcome| outcome.as_ref().err()).all(|e| *e == RegistrationError::Full));
 }
@@ -162,15 +163,15 @@ async fn no_more_clients_register_than_allowed_even_at_once() {
 async fn a_registration_that_cannot_be_recorded_fails() {
     let rig = Rig::start(Login::Provider).await;
     rig.audit.fail_next();
-    let failed = rig.client_registry.register_client(metadata(), None).await;
+    let failed = rig.client_registry.register_client(metadata(), String::new(), None).await;
     assert!(matches!(failed, Err(RegistrationError::NotRecorded(_))));
 }
 
 #[actix::test]
 async fn a_client_that_nobody_logs_in_through_is_dropped_after_a_day() {
     let rig = Rig::start(Login::Provider).await;
-    let used = rig.client_registry.register_client(metadata(), None).await.unwrap().client.id;
-    let unused = rig.client_registry.register_client(metadata(), None).await.unwrap().client.id;
+    let used = rig.client_registry.register_client(metadata(), String::new(), None).await.unwrap().client.id;
+    let unused = rig.client_registry.register_client(metadata(), String::new(), None).await.unwrap().client.id;
     rig.client_registry.mark_client_used(used.clone()).await.unwrap();
     rig.pass(Duration::from_secs(24 * 60 * 60 - 1)).await;
     assert!(rig.client_registry.resolve_client(unused.clone()).await.unwrap().is_some());
@@ -178,4 +179,22 @@ async fn a_client_that_nobody_logs_in_through_is_dropped_after_a_day() {
     assert!(rig.client_registry.resolve_client(unused).await.unwrap().is_none());
     assert!(rig.client_registry.resolve_client(used).await.unwrap().is_some());
     assert_eq!(rig.recorded("auth.client_expired"), 1);
+}
+
+#[actix::test]
+async fn who_registers_too_many_is_told_when_to_come_back_and_keeps_nobody_out() {
+    let settings =
+        Settings { registered_clients_max: 10_000, configured_clients: vec![samples::client("app")], ..settings() };
+    let rig = Rig::with(Login::Off, settings).await;
+    let register = |peer: &str| rig.client_registry.register_client(metadata(), peer.to_owned(), None);
+    for _ in 0..100 {
+        register("203.0.113.7").await.unwrap();
+    }
+    let Err(RegistrationError::TooFast(wait)) = register("203.0.113.7").await else { panic!() };
+    assert!(wait <= Duration::from_secs(6) && !wait.is_zero(), "{wait:?}");
+    register("203.0.113.8").await.unwrap();
+    assert!(rig.client_registry.resolve_client(ClientId::new("app")).await.unwrap().is_some());
+    rig.pass(wait).await;
+    register("203.0.113.7").await.unwrap();
+    assert_eq!(rig.recorded("auth.client_registered"), 102);
 }

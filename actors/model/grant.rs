@@ -39,6 +39,17 @@ pub enum LoginPurpose {
     Visit,
 }
 
+impl LoginPurpose {
+    /// The client's request, if it is for a client.
+    #[must_use]
+    pub fn request(&self) -> Option<&AuthorizationRequest> {
+        match self {
+            Self::Client(request) => Some(request),
+            Self::Visit => None,
+        }
+    }
+}
+
 /// How far a login has come. A stage holds just what that stage has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -20,6 +20,7 @@ use crate::ports::clock::Clock;
 use crate::settings::Lifetimes;
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use std::sync::Arc;
+use tokio::time::timeout;
 
 const NAME: &str = "sessions";
 
@@ -56,8 +57,28 @@ impl SessionsHandle {
     /// # Errors
     /// When the token does not work (any more).
     pub fn verify_access_token(&self, token: &str) -> Result<Arc<AccessGrant>, InvalidToken> {
-        let grant = self.view.get(&TokenHash::of(token)).ok_or(InvalidToken)?;
+        self.verify_token_hash(&TokenHash::of(token))
+    }
+
+    /// The same for a token of which only the hash is known.
+    ///
+    /// # Errors
+    /// When the token does not work (any more).
+    pub fn verify_token_hash(&self, hash: &TokenHash) -> Result<Arc<AccessGrant>, InvalidToken> {
+        let grant = self.view.get(hash).ok_or(InvalidToken)?;
         if self.clock.now() >= grant.expires_at { Err(InvalidToken) } else { Ok(grant) }
+    }
+
+    /// Waits until an access token does not work any more, for what stays open in its name:
+    /// revoked, expired or its session ended. Asks no mailbox.
+    pub async fn wait_for_token_end(&self, hash: &TokenHash) {
+        // Listening begins before the first look, so that no end falls in between.
+        let mut removals = self.view.removals();
+        while let Ok(grant) = self.verify_token_hash(hash) {
+            let left = grant.expires_at.since(self.clock.now());
+            // Whichever comes first, the next look judges.
+            let _woken = timeout(left, removals.changed()).await;
+        }
     }
 
     /// Opens a session.

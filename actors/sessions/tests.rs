@@ -7,12 +7,14 @@ use crate::model::secret::Secret;
 use crate::model::session::{EndReason, Session};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{IssuedTokens, RefreshTokenRecord, Rotation};
+use crate::ports::clock::Clock;
 use crate::ports::session_store::SessionStore;
 use crate::settings::{Lifetimes, Settings};
 use crate::testkit::rig::{Login, Rig, settings};
 use crate::testkit::samples::{self, scopes};
 use futures_util::future::join_all;
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -165,6 +167,30 @@ async fn an_access_token_stands_for_its_person_until_its_time_is_over() {
     for no_token in ["", "mxcp_at_", next(&tokens).expose()] {
         assert!(rig.sessions.verify_access_token(no_token).is_err(), "{no_token}");
     }
+}
+
+#[actix::test]
+async fn who_waits_for_the_end_of_a_token_hears_of_it_when_it_comes() {
+    let rig = Rig::start(Login::Provider).await;
+    let waited_for = |token: Secret| {
+        let (sessions, clock, began) = (rig.sessions.clone(), Arc::clone(&rig.clock), rig.clock.now());
+        async move {
+            sessions.wait_for_token_end(&token.hash()).await;
+            clock.now().since(began)
+        }
+    };
+    let (ended, revoked, lasting) = (issue(&rig).await, issue(&rig).await, issue(&rig).await);
+    let waits = join_all([&ended, &revoked, &lasting].map(|tokens| waited_for(tokens.access_token.clone())));
+    let ends = async {
+        rig.pass(MINUTE).await;
+        rig.sessions.end_session(ended.session_id.clone(), EndReason::SignedOut).await.unwrap();
+        rig.pass(MINUTE).await;
+        rig.sessions.revoke_token(revoked.access_token.clone(), ClientId::new("app")).await.unwrap();
+    };
+    let (waited, ()) = tokio::join!(waits, ends);
+    let minutes: Vec<u64> = waited.iter().map(|waited| waited.as_secs() / 60).collect();
+    assert_eq!(minutes, [1, 2, 60], "ended with its session, revoked alone, expired");
+    assert_eq!(waited_for(ended.access_token).await, Duration::ZERO);
 }
 
 #[actix::test]

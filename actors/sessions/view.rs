@@ -11,6 +11,7 @@ use crate::model::session::Session;
 use crate::model::token::{AccessGrant, AccessTokenRecord};
 use dashmap::DashMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 #[derive(Debug)]
 struct LiveSession {
@@ -24,12 +25,19 @@ struct LiveSession {
 pub(crate) struct AccessTokenView {
     grants: DashMap<TokenHash, Arc<AccessGrant>>,
     sessions: DashMap<SessionId, LiveSession>,
+    removals: watch::Sender<()>,
 }
 
 impl AccessTokenView {
     /// What the token of that hash stands for; it may have expired.
     pub(super) fn get(&self, hash: &TokenHash) -> Option<Arc<AccessGrant>> {
         self.grants.get(hash).map(|grant| Arc::clone(&grant))
+    }
+
+    /// Tells when tokens were made invalid. One bell for all tokens: those who listen look their
+    /// own one up, which costs less than a bell for each token.
+    pub(super) fn removals(&self) -> watch::Receiver<()> {
+        self.removals.subscribe()
     }
 
     /// Makes a session known, still without tokens.
@@ -67,6 +75,7 @@ impl AccessTokenView {
         {
             session.tokens.retain(|held| held != hash);
         }
+        self.removals.send_replace(());
     }
 
     /// Makes every token of a session invalid, now and for good.
@@ -75,6 +84,7 @@ impl AccessTokenView {
             session.tokens.iter().for_each(|hash| {
                 self.grants.remove(hash);
             });
+            self.removals.send_replace(());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! then checked against the very schema that clients are shown.
 
 use super::redaction::{REDACTED, is_sensitive, redact};
+use super::sensitive_texts::SensitiveTexts;
 use crate::model::schema::{Format, TypeDefinition, TypeKind};
 use crate::model::sql_value::SqlValue;
 use crate::model::tool::Parameter;
@@ -91,6 +92,29 @@ impl CompiledParameters {
             converted.json.insert(name.clone(), value);
         }
         Ok(converted)
+    }
+
+    /// What errors must not repeat of the arguments, whether they pass or not.
+    pub(super) fn sensitive_texts(&self, arguments: &Map<String, Value>) -> SensitiveTexts {
+        let mut texts = SensitiveTexts::default();
+        if !self.0.iter().any(|compiled| compiled.is_sensitive) {
+            return texts;
+        }
+        for (name, value) in arguments {
+            match self.0.iter().find(|known| known.parameter.name == *name) {
+                Some(known) if known.is_sensitive => {
+                    // As it came, and as the query has it.
+                    texts.add(value, &known.parameter.of);
+                    texts.add(&coerce(value.clone(), &known.parameter.of), &known.parameter.of);
+                }
+                Some(_) => {}
+                None => texts.add_all(value),
+            }
+        }
+        for known in self.0.iter().filter(|known| !arguments.contains_key(&known.parameter.name)) {
+            known.parameter.of.default.iter().for_each(|default| texts.add(default, &known.parameter.of));
+        }
+        texts
     }
 
     /// The arguments as they may be written down: also those that did not pass. Where something

@@ -16,6 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// How many characters of a name are recorded that no tool has. Names of tools may have that many
+/// (MCP 2025-11-25, tools, tool names).
+const NAME_MAX: usize = 128;
+
 /// What a call needs.
 #[derive(Clone, Debug)]
 pub(crate) struct ToolCaller {
@@ -46,10 +50,12 @@ impl ToolCaller {
         caller_gone: oneshot::Receiver<()>,
     ) -> Result<ToolResult, CallToolError> {
         let started = self.clock.now();
+        let caller = audit_caller(&call);
         let Some(entry) = self.catalog.get(&call.name).cloned() else {
+            self.record_unknown(&call.name, caller).await?;
             return Err(CallToolError::UnknownTool(call.name));
         };
-        let caller = audit_caller(&call);
+        let sensitive = entry.parameters.sensitive_texts(&call.arguments);
         let input = entry.parameters.redacted(call.arguments.clone());
         let mut trail = PolicyTrail::default();
         let outcome = tokio::select! {
@@ -64,13 +70,35 @@ impl ToolCaller {
             duration: self.clock.now().since(started),
             input: Some(input),
             output: outcome.as_ref().ok().map(|value| entry.result.redacted(value)),
-            error: outcome.as_ref().err().map(ToString::to_string),
+            // The caller knows what they sent; the log must not learn it from an error.
+            error: outcome.as_ref().err().map(|error| sensitive.cover(error.to_string())),
             policies_evaluated: trail.evaluated,
             policy_decision: trail.decision,
-            policy_reason: trail.reason,
+            policy_reason: trail.reason.map(|reason| sensitive.cover(reason)),
         };
         self.audit_log.record(event).await?;
         outcome.map(|value| ToolResult { value, entry })
+    }
+
+    /// Records a call of a tool that does not exist. Its arguments are left out: nobody knows
+    /// what in them is sensitive.
+    async fn record_unknown(&self, name: &str, caller: AuditCaller) -> Result<(), CallToolError> {
+        let name = shortened(name);
+        let event = AuditEvent {
+            operation_type: OperationType::Tool,
+            operation_name: name.clone(),
+            status: OperationStatus::Error,
+            caller,
+            duration: Duration::ZERO,
+            input: None,
+            output: None,
+            error: Some(CallToolError::UnknownTool(name).to_string()),
+            policies_evaluated: Vec::new(),
+            policy_decision: None,
+            policy_reason: None,
+        };
+        self.audit_log.record(event).await?;
+        Ok(())
     }
 
     async fn run(
@@ -162,6 +190,14 @@ impl PolicyTrail {
             self.decision = Some(PolicyDecision::Allow);
         }
         Ok(())
+    }
+}
+
+/// The beginning of a name that somebody made up.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME_MAX) {
+        None => name.to_owned(),
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
     }
 }
 

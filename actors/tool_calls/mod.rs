@@ -11,6 +11,7 @@ mod handle;
 mod messages;
 mod redaction;
 mod results;
+mod sensitive_texts;
 #[cfg(test)]
 mod tests;
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 mod calls;
 mod conversion;
+mod covering;
 mod shaping;
 
 fn of(kind: TypeKind) -> TypeDefinition {

@@ -16,6 +16,7 @@ pub mod oidc;
 pub mod outgoing_guard;
 pub mod persistence;
 pub mod signatures;
+pub mod start_pages;
 pub mod system;
 mod upstream_api;
 mod upstream_error;

@@ -2,6 +2,7 @@
 
 use super::context::{Common, LoadWishes};
 use super::output::Report;
+use crate::adapters::start_pages;
 use crate::config::{Configuration, EndpointFaults, LogLevel};
 use crate::wiring::{Daemon, ServeOptions};
 use clap::{Args, ValueEnum};
@@ -39,6 +40,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
     // Before the sockets open, so that a signal during the start is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let daemon = Daemon::start(&configuration, &ServeOptions { port: args.port, is_stateless: args.stateless }).await?;
+    start_pages::give_back();
     announce(&configuration, daemon.base_url())?;
     warn_of_plain_http(daemon.base_url());
     let shutdown = async {

@@ -2,16 +2,16 @@
 
 use super::reader::{Field, Table};
 use super::settings::{PersistenceConfiguration, PersistenceKind};
-use crate::adapters::persistence::is_key;
+use crate::adapters::persistence::{StoreKind, is_key};
 use mxcp_actors::model::secret::Secret;
 
-const KINDS: [(&str, PersistenceKind); 1] = [("sqlite", PersistenceKind::Sqlite)];
+const KINDS: [(&str, PersistenceKind); 2] = [("sqlite", PersistenceKind::Sqlite), ("sled", PersistenceKind::Sled)];
 
 /// Reads the block.
 pub(super) fn read(field: &Field<'_>) -> Option<PersistenceConfiguration> {
     field.table(|table| {
         let kind = table.get_or_null("type");
-        let kind = kind.map_or(Some(PersistenceKind::Sqlite), |field| field.choice(&KINDS));
+        let kind = kind.map_or(Some(PersistenceKind::Sqlite), |field| read_kind(&field));
         let path = match table.get("path") {
             Some(field) => field.path(),
             None => kind.map(|kind| table.field().path_of(kind.default_path())),
@@ -21,6 +21,14 @@ pub(super) fn read(field: &Field<'_>) -> Option<PersistenceConfiguration> {
         encryption_keys.extend(read_key_of(table, "auth_encryption_key"));
         Some(PersistenceConfiguration { kind: kind?, path: path?, encryption_keys })
     })
+}
+
+fn read_kind(field: &Field<'_>) -> Option<PersistenceKind> {
+    let kind = field.choice(&KINDS)?;
+    if kind == PersistenceKind::Sled && !StoreKind::Sled.is_built() {
+        field.fault("this mxcp was built without sled; build it with the feature sled-store, or use sqlite");
+    }
+    Some(kind)
 }
 
 /// One key, or several of which the first one seals.

@@ -146,6 +146,8 @@ pub struct PersistenceConfiguration {
 pub enum PersistenceKind {
     /// A SQLite file.
     Sqlite,
+    /// A folder of sled's.
+    Sled,
 }
 
 impl PersistenceKind {
@@ -154,6 +156,7 @@ impl PersistenceKind {
     pub const fn default_path(self) -> &'static str {
         match self {
             Self::Sqlite => "~/.mxcp/oauth.db",
+            Self::Sled => "~/.mxcp/oauth.sled",
         }
     }
 }

@@ -13,10 +13,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use mxcp_actors::model::principal::Principal;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::token::AccessGrant;
 use mxcp_actors::sessions::SessionsHandle;
 use mxcp_actors::settings::Settings;
 use serde_json::json;
+use std::future::pending;
 use std::sync::Arc;
 
 /// Guards the MCP endpoint. Shared by all workers.
@@ -48,6 +50,8 @@ struct Closed {
 pub struct Authenticated {
     /// Who the call is for.
     pub principal: Arc<Principal>,
+    /// The token that they showed; `None` where nobody has to.
+    token: Option<TokenHash>,
 }
 
 /// Why a request is refused (RFC 6750 section 3.1).
@@ -102,11 +106,26 @@ impl ResourceGuard {
     /// When the request is to be refused; see [`Self::refuse`].
     pub fn authenticate(&self, request: &HttpRequest) -> Result<Authenticated, Refusal> {
         let closed = match &self.door {
-            Door::Open(anonymous) => return Ok(Authenticated { principal: Arc::clone(anonymous) }),
+            Door::Open(anonymous) => {
+                return Ok(Authenticated { principal: Arc::clone(anonymous), token: None });
+            }
             Door::Closed(closed) => closed,
         };
         let token = bearer_token(request.headers(), request.uri().query())?;
-        closed.admit(token).map(|grant| Authenticated { principal: Arc::clone(&grant.principal) })
+        let hash = TokenHash::of(token);
+        let principal = closed.admit(&hash).map(|grant| Arc::clone(&grant.principal))?;
+        Ok(Authenticated { principal, token: Some(hash) })
+    }
+
+    /// Waits until `caller` would be refused: an open stream does not stand for a token either.
+    /// For ever where nobody needs one.
+    pub async fn wait_for_refusal(&self, caller: &Authenticated) {
+        match (&self.door, &caller.token) {
+            // Audience and scopes of a token do not change, so its end is all there is to wait for.
+            (Door::Closed(closed), Some(token)) => closed.sessions.wait_for_token_end(token).await,
+            (Door::Closed(_), None) => {}
+            (Door::Open(_), _) => pending().await,
+        }
     }
 
     /// The answer to a refused request.
@@ -127,8 +146,8 @@ impl Closed {
         named.map_or(&self.challenges, |(_, challenges)| challenges)
     }
 
-    fn admit(&self, token: &str) -> Result<Arc<AccessGrant>, Refusal> {
-        let grant = self.sessions.verify_access_token(token).map_err(|_| Refusal::InvalidToken)?;
+    fn admit(&self, token: &TokenHash) -> Result<Arc<AccessGrant>, Refusal> {
+        let grant = self.sessions.verify_token_hash(token).map_err(|_| Refusal::InvalidToken)?;
         if grant.resource != self.resource {
             return Err(Refusal::InvalidToken);
         }

@@ -4,7 +4,10 @@ Knows the server's URL and a person's name and password, nothing else: the SDK f
 authorization server, registers a client and exchanges the code, and the browser below does
 what the person would do. Runs with the `mcp` package of both major versions.
 
-Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result"}.
+With the process of the server in the variable SERVER_PROCESS it then subscribes to changes (second
+generation only), asks the server to stop and waits for the end of the subscription.
+
+Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result", "subscription"}.
 
 With CLIENT_METADATA_URL the client is not registered: that URL of a document is its client_id.
 
@@ -14,6 +17,8 @@ With CLIENT_METADATA_URL the client is not registered: that URL of a document is
 import asyncio
 import http.client
 import json
+import os
+import signal
 import sys
 import threading
 from contextlib import asynccontextmanager
@@ -200,18 +205,30 @@ async def connect(url, http_client):
                 yield session, initialized.protocolVersion
 
 
+async def subscribe(client):
+    """What the server agreed to tell, and how the subscription ended when the server stopped."""
+    async with client.listen(tools_list_changed=True) as subscription:
+        os.kill(int(os.environ["SERVER_PROCESS"]), signal.SIGTERM)
+        # Ends when the server says that this was the end; otherwise it raises.
+        events = [event async for event in subscription]
+    honored = subscription.honored.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"honored": honored, "events": len(events), "end": "graceful"}
+
+
 async def main(url, user, password, tool, arguments, client_metadata_url=None):
     auth = oauth(url, user, password, client_metadata_url)
     async with httpx.AsyncClient(auth=auth, timeout=TIMEOUT_SECONDS) as http_client:
         async with connect(url, http_client) as (client, protocol):
             tools = await client.list_tools()
             result = await client.call_tool(tool, json.loads(arguments))
+            subscription = await subscribe(client) if "SERVER_PROCESS" in os.environ else None
     report = {
         "sdk": "python",
         "version": SDK_VERSION,
         "protocol": str(protocol),
         "tools": [listed.name for listed in tools.tools],
         "result": result.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "subscription": subscription,
     }
     print(json.dumps(report))
 

@@ -5,7 +5,10 @@
 // what the person would do. Runs with the SDK of both major versions; SDK_FOLDER is where one
 // of them is installed.
 //
-// Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result"}.
+// With the process of the server in the variable SERVER_PROCESS it then subscribes to changes
+// (second generation only), asks the server to stop and waits for the end of the subscription.
+//
+// Prints one line of JSON: {"sdk", "version", "protocol", "tools", "result", "subscription"}.
 //
 // With CLIENT_METADATA_URL the client is not registered: that URL of a document is its client_id.
 //
@@ -170,6 +173,13 @@ async function connect(callback) {
   return (await attempt()) ?? (await attempt());
 }
 
+/** What the server agreed to tell, and how the subscription ended when the server stopped. */
+async function subscribe(client) {
+  const subscription = await client.listen({ toolsListChanged: true });
+  process.kill(Number(process.env.SERVER_PROCESS), 'SIGTERM');
+  return { honored: subscription.honoredFilter, events: 0, end: await subscription.closed };
+}
+
 setTimeout(() => {
   console.error(`not done after ${RUN_SECONDS} seconds`);
   process.exit(1);
@@ -180,8 +190,16 @@ const client = await connect(callback);
 const { tools } = await client.listTools();
 const result = await client.callTool({ name: tool, arguments: JSON.parse(toolArguments) });
 const protocol = client.getNegotiatedProtocolVersion?.() ?? client.transport.protocolVersion;
+const subscription = process.env.SERVER_PROCESS && (await subscribe(client));
 console.log(
-  JSON.stringify({ sdk: 'typescript', version: sdk.version, protocol, tools: tools.map(({ name }) => name), result }),
+  JSON.stringify({
+    sdk: 'typescript',
+    version: sdk.version,
+    protocol,
+    tools: tools.map(({ name }) => name),
+    result,
+    subscription,
+  }),
 );
 await client.close();
 callback.server.close();

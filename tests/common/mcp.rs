@@ -37,18 +37,24 @@ impl TestApp {
 
 /// A call of a tool without arguments at any daemon.
 pub(crate) fn call(http: &Client, address: &str, tool: &str) -> RequestBuilder {
-    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": tool, "arguments": {}, "_meta": {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-        },
-    }});
+    modern(http, address, "tools/call", json!({"name": tool, "arguments": {}})).header("mcp-name", tool)
+}
+
+/// A subscription at any daemon.
+pub(crate) fn listen(http: &Client, address: &str) -> RequestBuilder {
+    modern(http, address, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}))
+}
+
+fn modern(http: &Client, address: &str, method: &str, mut params: Value) -> RequestBuilder {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
     http.post(format!("{address}/mcp"))
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", "2026-07-28")
-        .header("mcp-method", "tools/call")
-        .header("mcp-name", tool)
-        .json(&body)
+        .header("mcp-method", method)
+        .json(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
 }
 
 /// The text of a tool's result.

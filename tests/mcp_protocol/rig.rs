@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use mxcp::http::auth::ResourceGuard;
 use mxcp::http::host_guard::{self, Names, NamesOf};
-use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes};
+use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes, StreamLimits};
 use mxcp::http::request_id;
 use mxcp_actors::authorization::LoginMethod;
 use mxcp_actors::model::ids::{ClientId, UserId};
@@ -49,6 +49,7 @@ pub(super) struct Setup {
     pub(super) required_scopes: &'static str,
     pub(super) times: McpTimes,
     pub(super) body_max: usize,
+    pub(super) stream_limits: StreamLimits,
 }
 
 impl Default for Setup {
@@ -59,6 +60,7 @@ impl Default for Setup {
             required_scopes: "",
             times: McpTimes::default(),
             body_max: 64 * 1024,
+            stream_limits: StreamLimits::default(),
         }
     }
 }
@@ -107,7 +109,8 @@ impl TestServer {
             body_max: setup.body_max,
             is_stopping,
         };
-        let shared = Arc::new(McpShared::new(&definitions.catalog, options).unwrap().with_times(setup.times));
+        let shared = McpShared::new(&definitions.catalog, options).unwrap();
+        let shared = Arc::new(shared.with_times(setup.times).with_stream_limits(setup.stream_limits));
         let workers = supervisor.workers().clone();
         let server = HttpServer::new(move || {
             let state = McpState::new(Arc::clone(&shared), workers.start().tool_calls);

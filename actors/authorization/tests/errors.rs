@@ -81,8 +81,51 @@ async fn nobody_begins_anything_while_authentication_is_off() {
 async fn a_login_that_cannot_be_recorded_does_not_begin() {
     let rig = rig(Login::Provider).await;
     rig.audit.fail_next();
+    let BeginError::Failed(refused) = begin(&rig, parameters()).await.unwrap_err() else { panic!() };
+    assert!(matches!(failed_at_client(refused), LoginError::NotRecorded(_)));
+}
+
+/// What failed, which the client is told at its URI.
+fn failed_at_client(error: LoginError) -> LoginError {
+    let LoginError::AtClient { url, cause } = error else { panic!("not told at the client: {error:?}") };
+    assert_eq!(check_answer(&url)["error"], "temporarily_unavailable");
+    *cause
+}
+
+#[actix::test]
+async fn a_store_that_fails_is_told_at_the_client_from_the_first_page_to_the_code() {
+    let rig = rig(Login::Provider).await;
+    rig.grant_store.break_operation("insert_login");
+    let BeginError::Failed(refused) = begin(&rig, parameters()).await.unwrap_err() else { panic!() };
+    assert!(matches!(failed_at_client(refused), LoginError::Store(_)), "before the first page");
+    rig.grant_store.heal();
+
+    let mut person = Person::new();
+    let prompt = consent(person.begin(&rig, parameters()).await);
+    rig.grant_store.break_operation("insert_login");
+    let refused = rig.authorization.decide_consent(person.decision(&prompt, true)).await.unwrap_err();
+    assert!(matches!(failed_at_client(refused), LoginError::Store(_)), "after the consent");
+    rig.grant_store.heal();
+
+    let prompt = consent(person.begin(&rig, parameters()).await);
+    rig.audit.fail_next();
+    let refused = rig.authorization.decide_consent(person.decision(&prompt, false)).await.unwrap_err();
+    assert!(matches!(failed_at_client(refused), LoginError::NotRecorded(_)), "after a no");
+
+    let url = person.reach_provider(&rig, parameters()).await;
+    rig.session_store.break_operation("insert_session");
+    let refused = rig.authorization.complete_login(person.back_as(&url, "ada")).await.unwrap_err();
+    assert!(matches!(failed_at_client(refused), LoginError::Store(_)), "after the login");
+    let refused = rig.authorization.complete_login(person.back_as(&url, "ada")).await.unwrap_err();
+    assert_eq!(refused, LoginError::Unknown, "a login that is over is nobody's to be told");
+}
+
+#[actix::test]
+async fn a_store_that_fails_before_the_redirect_uri_is_verified_is_told_to_the_person() {
+    let rig = Rig::start(Login::Provider).await;
+    rig.client_store.break_operation("find_client");
     let refused = begin(&rig, parameters()).await.unwrap_err();
-    assert!(matches!(refused, BeginError::Failed(LoginError::NotRecorded(_))));
+    assert!(matches!(refused, BeginError::Failed(LoginError::Store(_))), "{refused:?}");
 }
 
 #[test]

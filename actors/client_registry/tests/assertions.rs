@@ -20,7 +20,7 @@ const URI: &str = "https://app.example.com/keys.json";
 /// A registered client that signs with these keys.
 async fn signing(rig: &Rig, keys: ClientKeys) -> Client {
     let metadata = ClientMetadata { auth_method: AuthMethod::PrivateKeyJwt, keys: Some(keys), ..metadata() };
-    let registered = rig.client_registry.register_client(metadata, None).await.unwrap();
+    let registered = rig.client_registry.register_client(metadata, String::new(), None).await.unwrap();
     assert!(registered.secret.is_none() && registered.client.secret_hash.is_none());
     registered.client
 }
@@ -145,13 +145,13 @@ async fn only_a_client_that_registered_for_it_proves_itself_by_signatures() {
     let keys = key_set("k", 1);
     for auth_method in [AuthMethod::None, AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost] {
         let metadata = ClientMetadata { auth_method, keys: Some(inline(&keys)), ..metadata() };
-        let client = rig.client_registry.register_client(metadata, None).await.unwrap().client;
+        let client = rig.client_registry.register_client(metadata, String::new(), None).await.unwrap().client;
         assert_eq!(client.keys, None, "keys that nothing is checked with are not kept");
         let fault = prove(&rig, &client, &keys, None, &claims(&rig, &client.id, "1")).await;
         assert_eq!(fault, Some(AssertionFault::NotRegistered));
     }
     let without = ClientMetadata { auth_method: AuthMethod::PrivateKeyJwt, ..metadata() };
-    let refused = rig.client_registry.register_client(without, None).await.unwrap_err();
+    let refused = rig.client_registry.register_client(without, String::new(), None).await.unwrap_err();
     assert!(refused.to_string().contains("jwks"), "{refused}");
 }
 

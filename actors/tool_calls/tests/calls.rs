@@ -153,8 +153,39 @@ async fn arguments_that_are_not_valid_never_reach_the_engine_and_are_recorded() 
         );
     }
     assert!(rig.sql.queries().is_empty());
-    let unknown = run(&tools, "nothing", json!({})).await;
+}
+
+#[actix::test]
+async fn a_call_of_no_tool_is_recorded_by_a_short_name_and_without_its_arguments() {
+    let rig = Rig::start(Login::Off).await;
+    let tools = worker(&rig);
+    let unknown = run(&tools, "nothing", json!({"password": "hunter2"})).await;
     assert_eq!(unknown, Err(CallToolError::UnknownTool("nothing".to_owned())));
+    let record = last(&rig);
+    assert_eq!((record.operation_name.as_str(), record.operation_status), ("nothing", OperationStatus::Error));
+    assert_eq!(record.error.as_deref(), Some("Endpoint 'nothing' not found in tools"));
+    assert_eq!((record.user_id.as_deref(), record.trace_id.as_deref()), (Some("fake:ada"), Some("trace")));
+    assert_eq!((record.input_data.clone(), record.output_data.clone()), (None, None));
+
+    let endless = "ä".repeat(10_000);
+    assert_eq!(run(&tools, &endless, json!({})).await, Err(CallToolError::UnknownTool(endless)));
+    assert_eq!(last(&rig).operation_name, format!("{}…", "ä".repeat(128)));
+    assert!(serde_json::to_string(&*last(&rig)).unwrap().len() < 2_000);
+
+    rig.audit.fail_next();
+    assert!(matches!(run(&tools, "nothing", json!({})).await, Err(CallToolError::NotRecorded(_))));
+}
+
+#[actix::test]
+async fn an_error_of_the_database_repeats_a_sensitive_argument_to_its_caller_only() {
+    let rig = Rig::start(Login::Off).await;
+    let tools = worker(&rig);
+    let failed = SqlError::Failed("Could not convert string 'hunter2' to INT32 on page 1".to_owned());
+    rig.sql.answer_with(Err(failed.clone()));
+    let told = run(&tools, "secret", json!({"password": "hunter2", "page": 1})).await;
+    assert_eq!(told, Err(CallToolError::Sql(failed)));
+    let recorded = "Failed to execute SQL: Could not convert string '[REDACTED]' to INT32 on page 1";
+    assert_eq!(last(&rig).error.as_deref(), Some(recorded));
 }
 
 #[actix::test]

@@ -101,6 +101,9 @@ pub enum PersistenceError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The program was built without what should keep the state.
+    #[error("this mxcp was built without sled; build it with the feature sled-store, or use type: sqlite")]
+    NotBuilt,
     /// The database refused.
     #[error("cannot use {}: {detail}", path.display())]
     Database {

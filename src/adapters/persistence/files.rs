@@ -21,8 +21,7 @@ const STICKY: u32 = 0o1000;
 /// What is created here is open to the owner only, whatever the umask.
 pub(super) fn prepare_folder_of(path: &Path) -> Result<(), PersistenceError> {
     let folder = folder_of(path);
-    let created = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
-    created.map_err(PersistenceError::refused("create the folder", folder))?;
+    create_private_folder(folder)?;
     let mode = mode_of(folder)?;
     if mode & WRITABLE_BY_OTHERS != 0 && mode & STICKY == 0 {
         return Err(PersistenceError::Exposed { path: folder.to_owned(), mode, remedy: "go-w" });
@@ -47,6 +46,17 @@ pub(super) fn create_private(path: &Path) -> Result<(), PersistenceError> {
     open_private(path).map(drop)
 }
 
+/// Creates a folder, and those above it, unless it is there.
+pub(super) fn create_private_folder(path: &Path) -> Result<(), PersistenceError> {
+    let created = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path);
+    created.map_err(PersistenceError::refused("create the folder", path))
+}
+
+/// Takes from everybody else what the umask has left them.
+pub(super) fn make_private(file: &File) -> std::io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))
+}
+
 /// Puts `content` into the place of the file at `path`, whole or not at all, and takes it to the
 /// disk.
 pub(super) fn replace_private(path: &Path, content: &[u8]) -> Result<(), PersistenceError> {
@@ -55,7 +65,7 @@ pub(super) fn replace_private(path: &Path, content: &[u8]) -> Result<(), Persist
     let new = PathBuf::from(name);
     let written = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&new)?;
-        file.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
+        make_private(&file)?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&new, path)?;

@@ -1,5 +1,5 @@
 //! What survives a restart: sessions, tokens, codes, logins under way, consents, registered
-//! clients and which of their assertions were used, in a file that only its owner may read.
+//! clients and which of their assertions were used, in files that only their owner may read.
 //!
 //! Our tokens, codes and client secrets are kept as hashes only, which the ports see to. What
 //! names people or holds a provider's tokens is sealed ([`seal`]). A change is answered when it
@@ -10,7 +10,10 @@ mod error;
 mod files;
 mod keys;
 mod lane;
+mod records;
 mod seal;
+#[cfg_attr(not(feature = "sled-store"), path = "sled_missing.rs")]
+mod sled;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -33,6 +36,19 @@ use std::sync::Arc;
 pub enum StoreKind {
     /// One SQLite file.
     Sqlite,
+    /// A folder of sled's.
+    Sled,
+}
+
+impl StoreKind {
+    /// Whether this build has it.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Sqlite => true,
+            Self::Sled => sled::IS_BUILT,
+        }
+    }
 }
 
 /// Where and how state is kept.
@@ -75,15 +91,14 @@ impl Stores {
     /// Why it cannot be used, with what to do about it.
     pub fn open(settings: &PersistenceSettings, surroundings: &Surroundings) -> Result<Self, PersistenceError> {
         match settings.kind {
-            StoreKind::Sqlite => {
-                let store = Arc::new(sqlite::open(&settings.path, &settings.keys, surroundings)?);
-                Ok(Self {
-                    clients: Arc::clone(&store) as Arc<dyn ClientStore>,
-                    assertions: Arc::clone(&store) as Arc<dyn AssertionStore>,
-                    grants: Arc::clone(&store) as Arc<dyn GrantStore>,
-                    sessions: store,
-                })
-            }
+            StoreKind::Sqlite => sqlite::open(&settings.path, &settings.keys, surroundings).map(Self::of),
+            StoreKind::Sled => sled::open(settings, surroundings),
         }
+    }
+
+    /// One thing that is all of them.
+    fn of<S: AssertionStore + ClientStore + GrantStore + SessionStore + 'static>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { clients: store.clone(), assertions: store.clone(), grants: store.clone(), sessions: store }
     }
 }

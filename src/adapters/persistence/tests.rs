@@ -14,22 +14,24 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use tempfile::TempDir;
 
-const KINDS: [StoreKind; 1] = [StoreKind::Sqlite];
+pub(super) fn kinds() -> impl Iterator<Item = StoreKind> {
+    [StoreKind::Sqlite, StoreKind::Sled].into_iter().filter(|kind| kind.is_built())
+}
 
-fn surroundings() -> Surroundings {
+pub(super) fn surroundings() -> Surroundings {
     Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
 
-fn settings(kind: StoreKind, folder: &TempDir) -> PersistenceSettings {
+pub(super) fn settings(kind: StoreKind, folder: &TempDir) -> PersistenceSettings {
     let path = folder.path().join("below/oauth.db");
     PersistenceSettings { kind, keys: KeySource::File(key_file_of(&path)), path }
 }
 
-fn open(settings: &PersistenceSettings) -> Stores {
+pub(super) fn open(settings: &PersistenceSettings) -> Stores {
     Stores::open(settings, &surroundings()).unwrap()
 }
 
-fn refusal(settings: &PersistenceSettings) -> String {
+pub(super) fn refusal(settings: &PersistenceSettings) -> String {
     Stores::open(settings, &surroundings()).unwrap_err().to_string()
 }
 
@@ -37,7 +39,7 @@ fn given(digits: &[&str]) -> KeySource {
     KeySource::Given(digits.iter().map(|digit| Secret::new(digit.repeat(64))).collect())
 }
 
-fn at(secs: i64) -> Timestamp {
+pub(super) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
@@ -46,7 +48,7 @@ fn assertion() -> UsedAssertion {
 }
 
 /// Puts one of everything into `stores`.
-async fn fill(stores: &Stores) {
+pub(super) async fn fill(stores: &Stores) {
     let session = samples::session("s1", "ada", at(0));
     stores.sessions.insert_session(session).await.unwrap();
     let change = TokenChange {
@@ -81,7 +83,7 @@ fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 #[actix_rt::test]
 async fn every_kind_keeps_the_promises_of_the_ports() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let stores = open(&settings(kind, &folder));
         conformance::check_session_store(stores.sessions.as_ref()).await;
@@ -93,7 +95,7 @@ async fn every_kind_keeps_the_promises_of_the_ports() {
 
 #[actix_rt::test]
 async fn everything_is_there_after_a_restart() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -123,7 +125,7 @@ async fn everything_is_there_after_a_restart() {
 
 #[actix_rt::test]
 async fn the_files_are_the_owners_alone_and_tell_nothing_of_people() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let stores = open(&settings(kind, &folder));
         fill(&stores).await;
@@ -144,7 +146,7 @@ async fn the_files_are_the_owners_alone_and_tell_nothing_of_people() {
 
 #[actix_rt::test]
 async fn a_store_that_others_may_read_is_refused() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
@@ -162,7 +164,7 @@ async fn a_store_that_others_may_read_is_refused() {
 
 #[actix_rt::test]
 async fn a_store_is_used_by_one_daemon() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let settings = settings(kind, &folder);
         let first = open(&settings);
@@ -175,7 +177,7 @@ async fn a_store_is_used_by_one_daemon() {
 
 #[actix_rt::test]
 async fn a_lost_key_stops_the_start_and_changes_nothing() {
-    for kind in KINDS {
+    for kind in kinds() {
         let folder = TempDir::new().unwrap();
         let with = |keys: KeySource| PersistenceSettings { keys, ..settings(kind, &folder) };
         fill(&open(&with(given(&["1"])))).await;

@@ -78,6 +78,11 @@ impl Answer {
         event_stream(futures_util::stream::iter([Ok(event(&self.message))]))
     }
 
+    /// The answer as the last event of a stream.
+    pub(super) fn into_event(self) -> Bytes {
+        event(&self.message)
+    }
+
     /// The answer as plain JSON.
     pub(super) fn into_json(self) -> HttpResponse {
         if self.message.is_empty() {
@@ -119,7 +124,8 @@ pub(super) fn event_stream(events: impl Stream<Item = Result<Bytes, Infallible>>
         .streaming(events)
 }
 
-fn event(message: &Bytes) -> Bytes {
+/// A message as an event of a stream.
+pub(super) fn event(message: &[u8]) -> Bytes {
     [b"event: message\ndata: ".as_slice(), message, b"\n\n"].concat().into()
 }
 

@@ -5,6 +5,7 @@ use super::answer::Answer;
 use super::envelope::{MessageId, Params, text};
 use super::error::Fault;
 use super::revision::Era;
+use super::subscription::Subscription;
 use super::tools;
 use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
@@ -36,6 +37,8 @@ pub(super) enum Outcome {
     Initialize(Answer, &'static str),
     /// A call that takes its time.
     Call(LocalBoxFuture<'static, Answer>),
+    /// A stream that stays open.
+    Subscription(Subscription),
 }
 
 impl Request<'_> {
@@ -53,6 +56,9 @@ impl Request<'_> {
                 Some(_) => Err(Fault::InvalidParams("the cursor is not one of this server".to_owned())),
             },
             (Era::Modern, "server/discover") => ready(documents.discovery()),
+            (Era::Modern, "subscriptions/listen") => {
+                Subscription::read(self.id, self.params, documents).map(Outcome::Subscription)
+            }
             (Era::Legacy, "ping") => ready("{}"),
             (Era::Legacy, "initialize") => {
                 let requested =

@@ -4,7 +4,7 @@ use super::revision::{Era, SUPPORTED, negotiate};
 use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
 use rmcp::model::{
     CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ListToolsResult, MetaObject,
-    ProtocolVersion, ServerCapabilities, Tool, ToolAnnotations, ToolsCapability,
+    ProtocolVersion, ServerCapabilities, SubscriptionFilter, Tool, ToolAnnotations, ToolsCapability,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -22,13 +22,14 @@ pub(super) struct Documents {
     /// One for each revision with a handshake.
     initialized: Vec<(&'static str, Box<str>)>,
     server_meta: MetaObject,
+    capabilities: ServerCapabilities,
 }
 
 impl Documents {
     pub(super) fn new(catalog: &ToolCatalog, instructions: Option<String>) -> Result<Self, serde_json::Error> {
         let mut capabilities = ServerCapabilities::default();
         capabilities.tools = Some(ToolsCapability::default());
-        let mut server = InitializeResult::new(capabilities);
+        let mut server = InitializeResult::new(capabilities.clone());
         server.server_info = Implementation::new("mxcp", env!("CARGO_PKG_VERSION")).with_title("MXCP");
         server.instructions = instructions;
 
@@ -50,6 +51,7 @@ impl Documents {
             legacy_tools,
             initialized: render_initialized(&server)?,
             server_meta,
+            capabilities,
         })
     }
 
@@ -71,6 +73,11 @@ impl Documents {
         let agreed = negotiate(requested);
         let result = self.initialized.iter().find(|(revision, _)| *revision == agreed);
         (agreed, result.map_or("{}", |(_, result)| result))
+    }
+
+    /// What a client that asks to hear of `asked` will hear of: only what the server declares.
+    pub(super) fn honored(&self, asked: &SubscriptionFilter) -> SubscriptionFilter {
+        asked.supported_by(&self.capabilities)
     }
 
     /// What every modern result says of its server.

@@ -6,6 +6,7 @@ use super::dispatch::{Outcome, Request};
 use super::envelope::{Message, MessageId, Params};
 use super::error::Fault;
 use super::headers::SESSION_ID;
+use super::open_stream::OpenStream;
 use super::revision::{self, Era};
 use super::{McpState, body, stream};
 use crate::http::auth::Authenticated;
@@ -112,6 +113,8 @@ impl Asked<'_> {
         match outcome {
             Outcome::Ready(answer) => Ok(answer.respond(accepted)),
             Outcome::Call(call) => Ok(respond_when_done(call, accepted, state.shared.times).await),
+            Outcome::Subscription(_) if !accepted.event_stream => Err(Fault::StreamNotAccepted),
+            Outcome::Subscription(subscription) => Ok(subscription.respond(OpenStream::begin(state, caller)?)),
             Outcome::Initialize(answer, revision) => {
                 let mut response = answer.respond(accepted);
                 if let Some(sessions) = &state.shared.sessions {

@@ -1,7 +1,8 @@
 //! JSON-RPC 2.0 as MCP uses it: one message per POST, read once, without copying its parts.
 
 use super::error::Fault;
-use serde::Deserialize;
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -45,6 +46,13 @@ impl MessageId {
     }
 }
 
+impl Serialize for MessageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        json.serialize(serializer)
+    }
+}
+
 /// What methods of this server look at. Everything is kept as JSON text: a part of the wrong
 /// type is the fault of the method that needs it, not of the message.
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +72,8 @@ pub(super) struct Params<'a> {
     pub(super) protocol_version: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) request_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) notifications: Option<&'a RawValue>,
 }
 
 /// The members of a message, whatever kind it is.

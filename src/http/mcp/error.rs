@@ -6,6 +6,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use super::revision::{Era, SUPPORTED};
+use super::slots::TooManyStreams;
 use actix_web::http::StatusCode;
 use mxcp_actors::mcp_sessions::McpSessionsError;
 use mxcp_actors::tool_calls::CallToolError;
@@ -45,6 +46,8 @@ pub(super) enum Fault {
     MissingSession,
     #[error("there is no such session; send initialize again")]
     UnknownSession,
+    #[error(transparent)]
+    TooManyStreams(#[from] TooManyStreams),
     #[error("the request was cancelled")]
     Cancelled,
     #[error("{0}")]
@@ -56,7 +59,8 @@ impl Fault {
     ///
     /// The modern era answers an unknown method with 404; before it, errors of the protocol
     /// travelled with 200. What fails inside stays 200 in both, because clients in the wild take
-    /// any other status for a broken transport and leave their caller waiting.
+    /// any other status for a broken transport and leave their caller waiting. A GET has no message
+    /// that could carry an error, so there the status says it.
     pub(super) fn render(&self, era: Era) -> (StatusCode, ErrorData) {
         let (status, code) = match self {
             Self::NotJson => (StatusCode::BAD_REQUEST, ErrorCode::PARSE_ERROR),
@@ -75,6 +79,10 @@ impl Fault {
                 (status, ErrorCode::METHOD_NOT_FOUND)
             }
             Self::UnknownSession => (StatusCode::NOT_FOUND, ErrorCode::INVALID_REQUEST),
+            Self::TooManyStreams(_) => {
+                let status = if era == Era::Modern { StatusCode::OK } else { StatusCode::TOO_MANY_REQUESTS };
+                (status, ErrorCode::INTERNAL_ERROR)
+            }
             Self::Cancelled | Self::Unavailable(_) => (StatusCode::OK, ErrorCode::INTERNAL_ERROR),
         };
         let data = match self {
@@ -93,6 +101,7 @@ impl Fault {
             | Self::UnknownTool(_)
             | Self::MissingSession
             | Self::UnknownSession
+            | Self::TooManyStreams(_)
             | Self::Cancelled
             | Self::Unavailable(_) => None,
         };

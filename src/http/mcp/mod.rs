@@ -21,8 +21,11 @@ mod endpoint;
 mod envelope;
 mod error;
 mod headers;
+mod open_stream;
 mod revision;
+mod slots;
 mod stream;
+mod subscription;
 mod tools;
 
 use super::auth::ResourceGuard;
@@ -32,9 +35,12 @@ use actix_web::web::{self, Data, ServiceConfig};
 use documents::Documents;
 use mxcp_actors::mcp_sessions::McpSessionsHandle;
 use mxcp_actors::tool_calls::{ToolCallsHandle, ToolCatalog};
+use slots::StreamSlots;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+pub use slots::StreamLimits;
 
 /// The largest message taken unless configured otherwise.
 pub const BODY_MAX_DEFAULT: usize = 4 * 1024 * 1024;
@@ -44,7 +50,7 @@ pub const BODY_MAX_DEFAULT: usize = 4 * 1024 * 1024;
 pub struct McpTimes {
     /// A call that takes longer is answered as a stream, so that proxies see that it lives.
     pub stream_after: Duration,
-    /// How often a quiet stream says that it lives, and looks at its token again.
+    /// How often a quiet stream says that it lives.
     pub keep_alive: Duration,
 }
 
@@ -64,6 +70,7 @@ pub struct McpShared {
     documents: Documents,
     body_max: usize,
     times: McpTimes,
+    slots: Arc<StreamSlots>,
     is_stopping: watch::Receiver<bool>,
 }
 
@@ -93,13 +100,20 @@ impl McpShared {
     pub fn new(catalog: &ToolCatalog, options: McpOptions) -> Result<Self, serde_json::Error> {
         let McpOptions { guard, names, sessions, instructions, body_max, is_stopping } = options;
         let documents = Documents::new(catalog, instructions)?;
-        Ok(Self { guard, names, sessions, documents, body_max, times: McpTimes::default(), is_stopping })
+        let slots = StreamSlots::new(StreamLimits::default());
+        Ok(Self { guard, names, sessions, documents, body_max, times: McpTimes::default(), slots, is_stopping })
     }
 
     /// Replaces the times that are right for clients on the internet.
     #[must_use]
     pub fn with_times(self, times: McpTimes) -> Self {
         Self { times, ..self }
+    }
+
+    /// Replaces the number of streams that is right for most systems.
+    #[must_use]
+    pub fn with_stream_limits(self, limits: StreamLimits) -> Self {
+        Self { slots: StreamSlots::new(limits), ..self }
     }
 }
 

@@ -93,6 +93,13 @@ pub(super) fn registration_refused(request: &HttpRequest, error: &RegistrationEr
         RegistrationError::InvalidMetadata(text) => {
             refuse(request, &OAuthError::new(OAuthErrorCode::InvalidClientMetadata, text.clone()))
         }
+        RegistrationError::TooFast(wait) => HttpResponse::TooManyRequests()
+            .insert_header((RETRY_AFTER, wait.as_secs()))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(json!({
+                "error": OAuthErrorCode::TemporarilyUnavailable.as_str(),
+                "error_description": error.to_string(),
+            })),
         RegistrationError::Full => unavailable(request, error),
         RegistrationError::NotRecorded(cause) => unavailable(request, cause),
         RegistrationError::Store(cause) => unavailable(request, cause),
@@ -144,6 +151,10 @@ pub(in crate::http) fn login_refused(pages: &Pages, request: &HttpRequest, error
             retry_after_secs: Some(wait.as_secs().max(1)),
             ..page(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", "Wait, then try again.")
         }),
+        LoginError::AtClient { url, cause } => {
+            log_failure(request, cause);
+            crate::http::pages::redirect(url)
+        }
         LoginError::Document(error) => client_refused(pages, request, error),
         LoginError::Provider(error) => provider_failed(pages, request, error),
         LoginError::PasswordCheck => page_unavailable(pages, request, error),
@@ -228,5 +239,29 @@ pub(in crate::http) fn visit_refused(pages: &Pages, request: &HttpRequest, error
         VisitError::NotRecorded(cause) => page_unavailable(pages, request, cause),
         VisitError::Store(cause) => page_unavailable(pages, request, cause),
         VisitError::Unavailable(cause) => page_unavailable(pages, request, cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::MessageBody as _;
+    use actix_web::http::header::LOCATION;
+    use actix_web::test::TestRequest;
+    use mxcp_actors::ports::StoreError;
+
+    #[test]
+    fn what_fails_after_the_redirect_uri_was_verified_goes_there_without_its_cause() {
+        let pages = Pages::new("test", "http://localhost:8000").unwrap();
+        let url = "https://app.example.com/cb?error=temporarily_unavailable&state=s".to_owned();
+        let cause = Box::new(LoginError::Store(StoreError { detail: "the disk is full".into() }));
+        let request = TestRequest::default().to_http_request();
+        let answer = login_refused(&pages, &request, &LoginError::AtClient { url: url.clone(), cause });
+        assert_eq!(
+            (answer.status(), answer.headers().get(LOCATION).unwrap().to_str().unwrap()),
+            (StatusCode::SEE_OTHER, &*url)
+        );
+        let body = answer.into_body().try_into_bytes().unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("disk"));
     }
 }

@@ -5,6 +5,7 @@ use crate::http::AppState;
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use mxcp_actors::authorization::Visitor;
 use mxcp_actors::client_registry::RegisteredClient;
 use mxcp_actors::model::client::{AuthMethod, ClientMetadata, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
@@ -24,8 +25,8 @@ pub(in crate::http) async fn post(state: Data<AppState>, request: HttpRequest, b
         Ok(asked) => asked,
         Err(error) => return refuse(&request, &error),
     };
-    let trace_id = state.visitor(&request).trace_id;
-    match state.handles.client_registry.register_client(asked.metadata, trace_id).await {
+    let Visitor { peer, trace_id, .. } = state.visitor(&request);
+    match state.handles.client_registry.register_client(asked.metadata, peer, trace_id).await {
         Ok(registered) => render(&registered, asked.application_type),
         Err(error) => registration_refused(&request, &error),
     }

@@ -1,7 +1,7 @@
 //! Pending logins, codes and consents.
 
 use super::{SqliteStore, execute, limit, query, query_first};
-use crate::adapters::persistence::seal::Place;
+use crate::adapters::persistence::records::{code_place, consent_place, consent_row, login_place};
 use mxcp_actors::model::grant::{AuthorizationCode, Consent, PendingLogin};
 use mxcp_actors::model::ids::{ClientId, UserId};
 use mxcp_actors::model::secret::TokenHash;
@@ -19,19 +19,6 @@ const SWEEPS: [&str; 3] = [
          SELECT browser_hash, client_id, user_hash FROM consents WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
 ];
 
-fn login_place(handle: &TokenHash) -> Place<'_> {
-    Place { table: "pending_logins", row: handle.as_bytes() }
-}
-
-fn code_place(code: &TokenHash) -> Place<'_> {
-    Place { table: "authorization_codes", row: code.as_bytes() }
-}
-
-/// What a consent is kept under, as one text.
-fn consent_row(browser: &TokenHash, client: &ClientId, user_hash: &[u8]) -> Vec<u8> {
-    [browser.as_bytes(), user_hash, client.as_str().as_bytes()].concat()
-}
-
 impl SqliteStore {
     fn open_login(&self, handle: TokenHash, sealed: Option<Vec<u8>>) -> Result<Option<PendingLogin>, StoreError> {
         sealed.map(|sealed| self.sealer.open(login_place(&handle), sealed)).transpose()
@@ -45,7 +32,7 @@ impl SqliteStore {
     ) -> Result<Consent, StoreError> {
         let (user_hash, sealed) = row;
         let row = consent_row(&browser, client, &user_hash);
-        self.sealer.open(Place { table: "consents", row: &row }, sealed)
+        self.sealer.open(consent_place(&row), sealed)
     }
 
     fn user_hash(&self, user: &UserId) -> Vec<u8> {
@@ -114,7 +101,7 @@ impl GrantStore for SqliteStore {
         Box::pin(async move {
             let user_hash = self.user_hash(&consent.user_id);
             let row = consent_row(&consent.browser_hash, &consent.client_id, &user_hash);
-            let sealed = self.sealer.seal(Place { table: "consents", row: &row }, &consent)?;
+            let sealed = self.sealer.seal(consent_place(&row), &consent)?;
             self.write(move |database| {
                 let sql =
                     "INSERT OR REPLACE INTO consents (browser_hash, client_id, user_hash, expires_at, sealed_consent)

@@ -1,67 +1,33 @@
 //! Sessions and the hashes of their tokens.
 
 use super::{SqliteStore, execute, hash_of, json_of, limit, query, query_first, to_json};
-use crate::adapters::persistence::seal::{Place, Sealer};
+use crate::adapters::persistence::records::{NewSession, SealedUpstream, SessionRow, open_all};
 use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::TokenHash;
-use mxcp_actors::model::session::{Session, SessionKind};
+use mxcp_actors::model::session::Session;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
+use mxcp_actors::ports::StoreResult;
 use mxcp_actors::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
-use mxcp_actors::ports::{StoreError, StoreResult};
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::Arc;
 
-/// A row of `sessions` as it is kept.
-#[derive(Debug)]
-struct SessionRow {
-    id: String,
-    idle_expires_at: i64,
-    sealed_session: Vec<u8>,
-    sealed_upstream_tokens: Option<Vec<u8>>,
-}
-
-/// What [`SessionRow::read`] reads.
+/// What [`session_row`] reads.
 macro_rules! session_columns {
     () => {
         "id, idle_expires_at, sealed_session, sealed_upstream_tokens"
     };
 }
 
-impl SessionRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            idle_expires_at: row.get(1)?,
-            sealed_session: row.get(2)?,
-            sealed_upstream_tokens: row.get(3)?,
-        })
-    }
-
-    fn open(self, sealer: &Sealer) -> Result<Session, StoreError> {
-        let mut session: Session = sealer.open(session_place(&self.id), self.sealed_session)?;
-        session.idle_expires_at = Timestamp::from_micros(self.idle_expires_at);
-        let upstream = self.sealed_upstream_tokens.map(|sealed| sealer.open(upstream_place(&self.id), sealed));
-        session.upstream = upstream.transpose()?;
-        Ok(session)
-    }
-}
-
-fn session_place(id: &str) -> Place<'_> {
-    Place { table: "sessions", row: id.as_bytes() }
-}
-
-fn upstream_place(id: &str) -> Place<'_> {
-    Place { table: "sessions.upstream", row: id.as_bytes() }
-}
-
-/// When the provider's token ends, where it can be refreshed.
-fn refresh_due_at(upstream: Option<&UpstreamTokens>) -> Option<i64> {
-    let upstream = upstream.filter(|tokens| tokens.refresh_token.is_some())?;
-    upstream.expires_at.map(Timestamp::as_micros)
+fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow {
+        id: row.get(0)?,
+        idle_expires_at: Timestamp::from_micros(row.get(1)?),
+        sealed_session: row.get(2)?,
+        sealed_upstream_tokens: row.get(3)?,
+    })
 }
 
 fn access_token(row: &Row<'_>) -> rusqlite::Result<AccessTokenRecord> {
@@ -81,7 +47,7 @@ impl SqliteStore {
         key: K,
     ) -> StoreResult<'_, Option<Session>> {
         Box::pin(async move {
-            let row = self.read(move |database| query_first(database, sql, [key], SessionRow::read));
+            let row = self.read(move |database| query_first(database, sql, [key], session_row));
             row.await?.map(|row| row.open(&self.sealer)).transpose()
         })
     }
@@ -98,23 +64,17 @@ impl SessionStore for SqliteStore {
 
     fn insert_session(&self, session: Session) -> StoreResult<'_, ()> {
         Box::pin(async move {
-            let (user_hash, upstream) = (self.users.hash(&session.user.id), session.upstream.clone());
-            let session = Session { upstream: None, ..session };
-            let sealed = self.sealer.seal(session_place(session.id.as_str()), &session)?;
-            let sealed_upstream =
-                upstream.as_ref().map(|tokens| self.sealer.seal(upstream_place(session.id.as_str()), tokens));
-            let (sealed_upstream, due) = (sealed_upstream.transpose()?, refresh_due_at(upstream.as_ref()));
+            let new = NewSession::seal(session, &self.sealer, &self.users)?;
             self.write(move |database| {
                 let sql = "INSERT INTO sessions (id, user_hash, client_id, cookie_hash, idle_expires_at, expires_at,
                                refresh_due_at, sealed_session, sealed_upstream_tokens)
                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-                let cookie = match &session.kind {
-                    SessionKind::Browser { cookie_hash } => Some(cookie_hash.as_bytes()),
-                    SessionKind::Client { .. } => None,
-                };
-                let client = session.client_id().map(ClientId::as_str);
-                let (idle, end) = (session.idle_expires_at.as_micros(), session.expires_at.as_micros());
-                let row = (session.id.as_str(), user_hash, client, cookie, idle, end, due, sealed, sealed_upstream);
+                let (id, client) = (new.id.as_str(), new.client_id.as_ref().map(ClientId::as_str));
+                let cookie = new.cookie_hash.as_ref().map(TokenHash::as_bytes);
+                let (idle, end) = (new.idle_expires_at.as_micros(), new.expires_at.as_micros());
+                let due = new.upstream.as_ref().and_then(|upstream| upstream.refresh_due_at).map(Timestamp::as_micros);
+                let upstream = new.upstream.map(|upstream| upstream.sealed);
+                let row = (id, new.user_hash, client, cookie, idle, end, due, new.sealed_session, upstream);
                 execute(database, sql, row).map(drop)
             })
             .await
@@ -130,7 +90,7 @@ impl SessionStore for SqliteStore {
         Box::pin(async move {
             let user_hash = self.users.hash(&user);
             let sql = concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_hash = ?1");
-            let rows = self.read(move |database| query(database, sql, [user_hash], SessionRow::read));
+            let rows = self.read(move |database| query(database, sql, [user_hash], session_row));
             rows.await?.into_iter().map(|row| row.open(&self.sealer)).collect()
         })
     }
@@ -144,7 +104,7 @@ impl SessionStore for SqliteStore {
         Box::pin(async move {
             let removed = self.write(move |database| {
                 let sql = concat!("DELETE FROM sessions WHERE id = ?1 RETURNING ", session_columns!());
-                let row = query_first(database, sql, [id.as_str()], SessionRow::read)?;
+                let row = query_first(database, sql, [id.as_str()], session_row)?;
                 execute(database, "DELETE FROM access_tokens WHERE session_id = ?1", [id.as_str()])?;
                 execute(database, "DELETE FROM refresh_tokens WHERE session_id = ?1", [id.as_str()])?;
                 Ok(row)
@@ -187,11 +147,11 @@ impl SessionStore for SqliteStore {
 
     fn put_upstream_tokens(&self, id: SessionId, tokens: UpstreamTokens) -> StoreResult<'_, bool> {
         Box::pin(async move {
-            let sealed = self.sealer.seal(upstream_place(id.as_str()), &tokens)?;
-            let due = refresh_due_at(Some(&tokens));
+            let upstream = SealedUpstream::seal(&id, &tokens, &self.sealer)?;
             self.write(move |database| {
                 let sql = "UPDATE sessions SET sealed_upstream_tokens = ?2, refresh_due_at = ?3 WHERE id = ?1";
-                Ok(execute(database, sql, (id.as_str(), sealed, due))? == 1)
+                let due = upstream.refresh_due_at.map(Timestamp::as_micros);
+                Ok(execute(database, sql, (id.as_str(), upstream.sealed, due))? == 1)
             })
             .await
         })
@@ -260,36 +220,8 @@ fn read_live(database: &Connection, now: Timestamp) -> rusqlite::Result<Vec<(Ses
     }
     let live = concat!("SELECT ", session_columns!(), " FROM sessions WHERE min(idle_expires_at, expires_at) > ?1");
     query(database, live, [now], |row| {
-        let row = SessionRow::read(row)?;
+        let row = session_row(row)?;
         let tokens = tokens.remove(&row.id).unwrap_or_default();
         Ok((row, tokens))
-    })
-}
-
-/// Opens all rows on all cores: the daemon waits for it at its start.
-fn open_all(
-    mut rows: Vec<(SessionRow, Vec<AccessTokenRecord>)>,
-    sealer: &Sealer,
-) -> Result<Vec<StoredSession>, StoreError> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = rows.len().div_ceil(cores).max(1);
-    let mut shares = Vec::new();
-    while !rows.is_empty() {
-        shares.push(rows.split_off(rows.len().saturating_sub(share)));
-    }
-    let open = |share: Vec<(SessionRow, Vec<AccessTokenRecord>)>| -> Result<Vec<StoredSession>, StoreError> {
-        let opened = share
-            .into_iter()
-            .map(|(row, access_tokens)| Ok(StoredSession { session: row.open(sealer)?, access_tokens }));
-        opened.collect()
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| open(share))).collect();
-        let mut sessions = Vec::new();
-        for thread in threads {
-            let panicked = |_| StoreError { detail: "reading the sessions panicked".to_owned() };
-            sessions.append(&mut thread.join().map_err(panicked)??);
-        }
-        Ok(sessions)
     })
 }

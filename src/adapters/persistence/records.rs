@@ -1,0 +1,153 @@
+//! What is sealed of each record and where it belongs, whatever keeps it.
+
+use super::seal::{Place, Sealer, UserIndex};
+use mxcp_actors::model::ids::{ClientId, SessionId};
+use mxcp_actors::model::secret::TokenHash;
+use mxcp_actors::model::session::{Session, SessionKind};
+use mxcp_actors::model::timestamp::Timestamp;
+use mxcp_actors::model::token::{AccessTokenRecord, UpstreamTokens};
+use mxcp_actors::ports::StoreError;
+use mxcp_actors::ports::session_store::StoredSession;
+use std::num::NonZero;
+
+/// The place of a login under way.
+pub(super) fn login_place(handle: &TokenHash) -> Place<'_> {
+    Place { table: "pending_logins", row: handle.as_bytes() }
+}
+
+/// The place of an authorization code.
+pub(super) fn code_place(code: &TokenHash) -> Place<'_> {
+    Place { table: "authorization_codes", row: code.as_bytes() }
+}
+
+/// What a consent is kept under, as one text.
+pub(super) fn consent_row(browser: &TokenHash, client: &ClientId, user_hash: &[u8]) -> Vec<u8> {
+    [browser.as_bytes(), user_hash, client.as_str().as_bytes()].concat()
+}
+
+/// The place of the consent with that [`consent_row`].
+pub(super) fn consent_place(row: &[u8]) -> Place<'_> {
+    Place { table: "consents", row }
+}
+
+fn session_place(id: &str) -> Place<'_> {
+    Place { table: "sessions", row: id.as_bytes() }
+}
+
+fn upstream_place(id: &str) -> Place<'_> {
+    Place { table: "sessions.upstream", row: id.as_bytes() }
+}
+
+/// A provider's tokens, sealed.
+#[derive(Debug)]
+pub(super) struct SealedUpstream {
+    /// The tokens.
+    pub(super) sealed: Vec<u8>,
+    /// When the provider's access token ends, where it can be refreshed.
+    pub(super) refresh_due_at: Option<Timestamp>,
+}
+
+impl SealedUpstream {
+    /// Seals the tokens of the session `id`.
+    pub(super) fn seal(id: &SessionId, tokens: &UpstreamTokens, sealer: &Sealer) -> Result<Self, StoreError> {
+        Ok(Self {
+            sealed: sealer.seal(upstream_place(id.as_str()), tokens)?,
+            refresh_due_at: tokens.refresh_token.as_ref().and(tokens.expires_at),
+        })
+    }
+}
+
+/// A session to be kept: sealed, and beside it what it is found by.
+#[derive(Debug)]
+pub(super) struct NewSession {
+    /// Its identifier.
+    pub(super) id: SessionId,
+    /// Whose it is.
+    pub(super) user_hash: Vec<u8>,
+    /// The client that it is of.
+    pub(super) client_id: Option<ClientId>,
+    /// The cookie that it is of.
+    pub(super) cookie_hash: Option<TokenHash>,
+    /// When it ends unless it is used.
+    pub(super) idle_expires_at: Timestamp,
+    /// When it ends.
+    pub(super) expires_at: Timestamp,
+    /// All of it but the provider's tokens, which change on their own.
+    pub(super) sealed_session: Vec<u8>,
+    /// Those.
+    pub(super) upstream: Option<SealedUpstream>,
+}
+
+impl NewSession {
+    /// Seals `session`.
+    pub(super) fn seal(session: Session, sealer: &Sealer, users: &UserIndex) -> Result<Self, StoreError> {
+        let upstream = session.upstream.as_ref().map(|tokens| SealedUpstream::seal(&session.id, tokens, sealer));
+        let upstream = upstream.transpose()?;
+        let session = Session { upstream: None, ..session };
+        Ok(Self {
+            user_hash: users.hash(&session.user.id),
+            client_id: session.client_id().cloned(),
+            cookie_hash: match &session.kind {
+                SessionKind::Browser { cookie_hash } => Some(*cookie_hash),
+                SessionKind::Client { .. } => None,
+            },
+            idle_expires_at: session.idle_expires_at,
+            expires_at: session.expires_at,
+            sealed_session: sealer.seal(session_place(session.id.as_str()), &session)?,
+            id: session.id,
+            upstream,
+        })
+    }
+}
+
+/// A session as it is kept.
+#[derive(Debug)]
+pub(super) struct SessionRow {
+    /// Its identifier.
+    pub(super) id: String,
+    /// When it ends unless it is used, which changes with every use.
+    pub(super) idle_expires_at: Timestamp,
+    /// All else but the provider's tokens.
+    pub(super) sealed_session: Vec<u8>,
+    /// Those.
+    pub(super) sealed_upstream_tokens: Option<Vec<u8>>,
+}
+
+impl SessionRow {
+    /// The session.
+    pub(super) fn open(self, sealer: &Sealer) -> Result<Session, StoreError> {
+        let mut session: Session = sealer.open(session_place(&self.id), self.sealed_session)?;
+        session.idle_expires_at = self.idle_expires_at;
+        let upstream = self.sealed_upstream_tokens.map(|sealed| sealer.open(upstream_place(&self.id), sealed));
+        session.upstream = upstream.transpose()?;
+        Ok(session)
+    }
+}
+
+/// Opens all rows on all cores: the daemon waits for it at its start.
+pub(super) fn open_all(
+    mut rows: Vec<(SessionRow, Vec<AccessTokenRecord>)>,
+    sealer: &Sealer,
+) -> Result<Vec<StoredSession>, StoreError> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = rows.len().div_ceil(cores).max(1);
+    let mut shares = Vec::new();
+    while !rows.is_empty() {
+        shares.push(rows.split_off(rows.len().saturating_sub(share)));
+    }
+    let open = |share: Vec<(SessionRow, Vec<AccessTokenRecord>)>| -> Result<Vec<StoredSession>, StoreError> {
+        let opened = share
+            .into_iter()
+            .map(|(row, access_tokens)| Ok(StoredSession { session: row.open(sealer)?, access_tokens }));
+        opened.collect()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| open(share))).collect();
+        let mut sessions = Vec::new();
+        for thread in threads {
+            let panicked = |_| StoreError { detail: "reading the sessions panicked".to_owned() };
+            sessions.append(&mut thread.join().map_err(panicked)??);
+        }
+        Ok(sessions)
+    })
+}

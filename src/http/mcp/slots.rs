@@ -1,0 +1,117 @@
+//! How many streams may stay open at a time.
+//!
+//! A stream costs a connection for as long as it lasts, and nobody but its client ends it. Without
+//! a bound one sign-in could take every connection that the system gives the process.
+
+use dashmap::DashMap;
+use mxcp_actors::model::ids::SessionId;
+use mxcp_actors::model::principal::Principal;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many streams may stay open at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// In the name of one sign-in, through however many connections and tokens.
+    pub per_session: usize,
+    /// In all. Half of what systems usually let a process open, so that calls find the other
+    /// half.
+    pub total: usize,
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        Self { per_session: 16, total: 512 }
+    }
+}
+
+/// Why a stream is not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooManyStreams {
+    #[error("this sign-in holds {0} open streams, as many as it may; close one of them first")]
+    OfSession(usize),
+    #[error("as many streams are open as this server keeps; try again later")]
+    InAll,
+}
+
+/// The places for open streams, shared by all workers.
+#[derive(Debug)]
+pub(super) struct StreamSlots {
+    limits: StreamLimits,
+    free: Arc<Semaphore>,
+    of_sessions: DashMap<SessionId, usize>,
+}
+
+impl StreamSlots {
+    pub(super) fn new(limits: StreamLimits) -> Arc<Self> {
+        Arc::new(Self { limits, free: Arc::new(Semaphore::new(limits.total)), of_sessions: DashMap::new() })
+    }
+
+    /// Takes a place for a stream of `principal`. Who calls without a name counts in all only.
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub(super) fn take(self: &Arc<Self>, principal: &Principal) -> Result<StreamSlot, TooManyStreams> {
+        let place = Arc::clone(&self.free).try_acquire_owned().map_err(|_| TooManyStreams::InAll)?;
+        if let Some(session) = &principal.session_id {
+            let mut count = self.of_sessions.entry(session.clone()).or_default();
+            if *count >= self.limits.per_session {
+                return Err(TooManyStreams::OfSession(self.limits.per_session));
+            }
+            *count += 1;
+        }
+        Ok(StreamSlot { slots: Arc::clone(self), session: principal.session_id.clone(), _place: place })
+    }
+}
+
+/// A place that is taken; dropping it frees it.
+#[derive(Debug)]
+pub(super) struct StreamSlot {
+    slots: Arc<StreamSlots>,
+    session: Option<SessionId>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for StreamSlot {
+    fn drop(&mut self) {
+        let Some(session) = &self.session else { return };
+        self.slots.of_sessions.remove_if_mut(session, |_, count| {
+            *count = count.saturating_sub(1);
+            *count == 0
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(session: &str) -> Principal {
+        Principal { session_id: Some(SessionId::new(session)), ..Principal::anonymous() }
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_its_stream_is_gone() {
+        let slots = StreamSlots::new(StreamLimits { per_session: 2, total: 3 });
+        let first = slots.take(&of("a")).unwrap();
+        let second = slots.take(&of("a")).unwrap();
+        assert_eq!(slots.take(&of("a")).unwrap_err(), TooManyStreams::OfSession(2));
+        let other = slots.take(&of("b")).unwrap();
+        assert_eq!(slots.take(&of("c")).unwrap_err(), TooManyStreams::InAll);
+        drop(first);
+        let again = slots.take(&of("a")).unwrap();
+        drop((again, second, other));
+        assert!(slots.of_sessions.is_empty(), "{slots:?}");
+        assert_eq!(slots.free.available_permits(), 3);
+    }
+
+    #[test]
+    fn a_refusal_takes_no_place() {
+        let slots = StreamSlots::new(StreamLimits { per_session: 0, total: 1 });
+        for _ in 0..3 {
+            assert_eq!(slots.take(&of("a")).unwrap_err(), TooManyStreams::OfSession(0));
+        }
+        let _nameless = slots.take(&Principal::anonymous()).unwrap();
+        assert_eq!(slots.take(&Principal::anonymous()).unwrap_err(), TooManyStreams::InAll);
+    }
+}
