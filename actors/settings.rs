@@ -107,6 +107,13 @@ impl Settings {
         NAMES.iter().filter(|name| name != &own).map(|name| format!("http://{name}{port}")).collect()
     }
 
+    /// What a client gets that asks for no scope.
+    #[must_use]
+    pub fn default_scopes(&self) -> ScopeSet {
+        let default: ScopeSet = [Self::DEFAULT_SCOPE].into_iter().collect();
+        default.union(&self.required_scopes)
+    }
+
     /// Every scope that there is.
     #[must_use]
     pub fn scope_catalogue(&self) -> ScopeSet {

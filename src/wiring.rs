@@ -11,7 +11,9 @@ use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::oidc::{OidcIdp, OidcSettings};
 use crate::adapters::outgoing_guard::OutgoingGuard;
-use crate::adapters::persistence::{KeySource, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of};
+use crate::adapters::persistence::{
+    KeySource, NewHome, PeopleOf, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of,
+};
 use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{
@@ -312,11 +314,38 @@ struct Kept {
 fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
     match persistence_settings(configuration) {
         Some(settings) if configuration.auth.is_enabled() => {
-            let surroundings = Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-            Stores::open(&settings, &surroundings).context("cannot keep sign-ins (auth.persistence)")
+            Stores::open(&settings, &surroundings()).context("cannot keep sign-ins (auth.persistence)")
         }
         _ => Ok(stores_in_memory()),
     }
+}
+
+/// What this server is to sessions and clients that are moved to it.
+///
+/// # Errors
+/// When nobody signs in here.
+pub fn new_home(configuration: &Configuration) -> anyhow::Result<NewHome> {
+    let people = match &configuration.auth.provider {
+        ProviderSettings::None => return Err(anyhow!("auth.provider is none: nobody signs in here")),
+        ProviderSettings::Github(_) => PeopleOf::GitHub,
+        ProviderSettings::Oidc(oidc) => PeopleOf::OpenId(oidc.provider_name.clone()),
+        ProviderSettings::Local(_) => PeopleOf::ThisServer,
+    };
+    let settings = settings(configuration, &configuration.http.base_url(None))?;
+    Ok(NewHome {
+        people,
+        default_scopes: settings.default_scopes(),
+        scope_catalogue: settings.scope_catalogue(),
+        resource: settings.resource,
+        lifetimes: settings.lifetimes,
+        configured_clients: settings.configured_clients,
+    })
+}
+
+/// What stores need of this machine.
+#[must_use]
+pub fn surroundings() -> Surroundings {
+    Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
 
 fn stores_in_memory() -> Stores {

@@ -116,7 +116,7 @@ pub(crate) fn repository() -> &'static Path {
 }
 
 /// The program in the folder of a project.
-fn mxcp(project: &Path) -> Command {
+pub(crate) fn mxcp(project: &Path) -> Command {
     in_project(project, Command::new(env!("CARGO_BIN_EXE_mxcp")))
 }
 

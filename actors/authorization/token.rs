@@ -126,7 +126,7 @@ impl Authorizer {
         client: Client,
         scopes: Option<ScopeSet>,
     ) -> Result<IssuedTokens, TokenError> {
-        self.sessions.refresh_tokens(token, client.id, scopes).await.map_err(|error| match error {
+        self.sessions.refresh_tokens(token, client, scopes).await.map_err(|error| match error {
             RefreshError::Invalid => TokenError::Refused(invalid_grant(
                 "Token expired: the refresh token is not valid any more; log in again",
             )),

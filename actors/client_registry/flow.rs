@@ -65,8 +65,7 @@ impl Registrar {
     pub(crate) fn new(ports: RegistryPorts, settings: &Settings) -> Self {
         let RegistryPorts { store, metadata_source, assertions, clock, entropy, audit_log } = ports;
         let clients = settings.configured_clients.iter();
-        let default_scope: ScopeSet = [Settings::DEFAULT_SCOPE].into_iter().collect();
-        let default_scope = default_scope.union(&settings.required_scopes);
+        let default_scope = settings.default_scopes();
         let catalogue = settings.scope_catalogue();
         let documents = metadata_source.zip(settings.client_documents.clone()).map(|(source, settings)| {
             let (clock, audit_log) = (Arc::clone(&clock), audit_log.clone());

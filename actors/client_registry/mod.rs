@@ -19,6 +19,7 @@ mod tests;
 
 pub use handle::ClientRegistryHandle;
 pub use messages::{AuthenticationError, DocumentError, RegisteredClient, RegistrationError, RegistryError};
+pub use state::register;
 
 use crate::mailbox::{EndGuard, answered_by};
 use crate::model::client::Client;

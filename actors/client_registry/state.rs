@@ -14,7 +14,10 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// A client from its metadata. `scopes` are those that exist, of which it gets what it asks for, and
 /// those that it gets when it asks for none that does.
-pub(super) fn register(
+///
+/// # Errors
+/// When the metadata lacks what every client needs.
+pub fn register(
     metadata: ClientMetadata,
     id: ClientId,
     secret: Secret,

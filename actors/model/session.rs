@@ -1,5 +1,6 @@
 //! A person's stay: who signed in, through what, and until when.
 
+use super::client::{Client, ClientOrigin};
 use super::ids::{ClientId, SessionId};
 use super::principal::User;
 use super::resource::Resource;
@@ -23,6 +24,10 @@ pub enum SessionKind {
         /// Hash of the cookie.
         cookie_hash: TokenHash,
     },
+    /// A client that is not known by name: the session was taken over from the Python product,
+    /// which did not note whom it gave tokens to. It belongs to the client that refreshes first,
+    /// of those that [`Session::may_be_claimed_by`] lets.
+    Unclaimed,
 }
 
 /// A session.
@@ -60,7 +65,28 @@ impl Session {
     pub fn client_id(&self) -> Option<&ClientId> {
         match &self.kind {
             SessionKind::Client { client_id } => Some(client_id),
-            SessionKind::Browser { .. } => None,
+            SessionKind::Browser { .. } | SessionKind::Unclaimed => None,
+        }
+    }
+
+    /// Whether `client`, which has proved itself and holds the refresh token, may be the one that
+    /// an unclaimed session was opened for: it was there before the session, and could have been
+    /// granted what the session allows. Whoever registers today can claim nothing.
+    #[must_use]
+    pub fn may_be_claimed_by(&self, client: &Client) -> bool {
+        let was_there = match client.origin {
+            ClientOrigin::Configured => true,
+            ClientOrigin::Registered => client.issued_at <= self.created_at,
+            // The Python product knew none of these.
+            ClientOrigin::Document => false,
+        };
+        self.kind == SessionKind::Unclaimed && was_there && client.scope.contains_all(&self.scopes)
+    }
+
+    /// Binds an unclaimed session to a client, for good.
+    pub fn claim(&mut self, client_id: ClientId) {
+        if self.kind == SessionKind::Unclaimed {
+            self.kind = SessionKind::Client { client_id };
         }
     }
 }

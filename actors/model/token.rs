@@ -51,6 +51,9 @@ pub struct Rotation {
     pub scopes: ScopeSet,
     /// When that access token expires.
     pub access_expires_at: Timestamp,
+    /// Whether an unclaimed session was bound to a client by it.
+    #[serde(default)]
+    pub is_claim: bool,
 }
 
 /// A pair of tokens on its way to the client.

@@ -1,7 +1,7 @@
 //! Where sessions and the hashes of our tokens are kept.
 
 use super::StoreResult;
-use crate::model::ids::{SessionId, UserId};
+use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::secret::TokenHash;
 use crate::model::session::Session;
 use crate::model::timestamp::Timestamp;
@@ -18,6 +18,8 @@ pub struct TokenChange {
     pub refresh: Option<RefreshTokenRecord>,
     /// The session's new idle limit.
     pub idle_expires_at: Timestamp,
+    /// The client that an unclaimed session belongs to from now on.
+    pub claimed_by: Option<ClientId>,
 }
 
 /// A session with its access tokens, as it is loaded at start.

@@ -13,7 +13,7 @@ use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
-use crate::model::session::{EndReason, Session};
+use crate::model::session::{EndReason, Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, IssuedTokens, RefreshTokenRecord, Rotation, UpstreamTokens};
 use crate::ports::StoreError;
@@ -99,14 +99,15 @@ impl SessionKeeper {
                 return Err(RefreshError::Invalid);
             };
             let now = self.ports.clock.now();
-            let by = (&asked.client_id, asked.scopes.as_ref());
+            let by = (&asked.client, asked.scopes.as_ref());
             match judge_refresh(&record, &session, by, now, self.lifetimes.refresh_grace) {
                 RefreshJudgement::Invalid => return Err(RefreshError::Invalid),
                 RefreshJudgement::ScopeTooWide => return Err(RefreshError::ScopeTooWide),
                 RefreshJudgement::Replayed => return self.end_replayed(&session).await,
                 RefreshJudgement::Repeat(rotation) => return self.repeat(&asked.token, &session, rotation).await,
-                RefreshJudgement::Rotate { scopes } => {
-                    if let Some(tokens) = self.rotate(&asked.token, &session, scopes).await? {
+                RefreshJudgement::Rotate { scopes, is_claim } => {
+                    let claim = is_claim.then(|| asked.client.id.clone());
+                    if let Some(tokens) = self.rotate(&asked.token, &session, scopes, claim).await? {
                         return Ok(tokens);
                     }
                 }
@@ -121,6 +122,7 @@ impl SessionKeeper {
         used: &Secret,
         session: &Session,
         scopes: ScopeSet,
+        claimed_by: Option<ClientId>,
     ) -> Result<Option<IssuedTokens>, RefreshError> {
         let salt = self.ports.entropy.token("");
         let access = successor(used, salt.expose(), ACCESS_PREFIX);
@@ -131,8 +133,10 @@ impl SessionKeeper {
             salt: salt.expose().to_owned(),
             scopes: minted.tokens.scopes.clone(),
             access_expires_at: minted.access.expires_at,
+            is_claim: claimed_by.is_some(),
         };
-        let is_applied = self.apply(&session.id, minted.change(Some((used.hash(), rotation)))).await?;
+        let change = TokenChange { claimed_by, ..minted.change(Some((used.hash(), rotation))) };
+        let is_applied = self.apply(&session.id, change).await?;
         Ok(is_applied.then_some(minted.tokens))
     }
 
@@ -192,9 +196,12 @@ impl SessionKeeper {
 
     /// Commits a change and then lets the workers see its access token.
     async fn apply(&self, id: &SessionId, change: TokenChange) -> Result<bool, StoreError> {
-        let access = change.access.clone();
+        let (access, claimed_by) = (change.access.clone(), change.claimed_by.clone());
         let is_applied = self.ports.store.change_tokens(id.clone(), change).await?;
         if is_applied {
+            if let Some(client) = claimed_by {
+                self.view.claim_session(id, client);
+            }
             self.view.add_token(&access);
         }
         Ok(is_applied)
@@ -218,7 +225,13 @@ impl SessionKeeper {
 
     async fn of_client(&self, id: SessionId, client: &ClientId) -> Result<Option<Session>, SessionError> {
         let session = self.ports.store.find_session(id).await?;
-        Ok(session.filter(|session| session.client_id() == Some(client)))
+        // Of an unclaimed session nobody knows whose it is; who holds its token may end it.
+        let is_of_client = |kind: &SessionKind| match kind {
+            SessionKind::Client { client_id } => client_id == client,
+            SessionKind::Unclaimed => true,
+            SessionKind::Browser { .. } => false,
+        };
+        Ok(session.filter(|session| is_of_client(&session.kind)))
     }
 
     pub(super) async fn end_session(&self, id: SessionId, reason: EndReason) -> Result<Option<Session>, SessionError> {
@@ -261,7 +274,7 @@ impl SessionKeeper {
         let mut sessions = self.ports.store.list_user_sessions(user).await?;
         // Should the store fail halfway, all tokens are dead all the same, and the person's own
         // visit, which comes last, is still there to try again from.
-        sessions.sort_by_key(|session| session.client_id().is_none());
+        sessions.sort_by_key(|session| matches!(session.kind, SessionKind::Browser { .. }));
         sessions.iter().for_each(|session| self.view.remove_session(&session.id));
         let mut ended = Vec::new();
         let outcome = self.remove_sessions(sessions, reason, &mut ended).await;
@@ -362,6 +375,7 @@ impl Minted {
             access: self.access.clone(),
             refresh: self.refresh.clone(),
             idle_expires_at: self.idle_expires_at,
+            claimed_by: None,
         }
     }
 }

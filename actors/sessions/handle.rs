@@ -9,6 +9,7 @@ use super::messages::{
 use super::view::AccessTokenView;
 use super::{SessionPorts, Sessions};
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
+use crate::model::client::Client;
 use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::{Secret, TokenHash};
@@ -97,17 +98,17 @@ impl SessionsHandle {
         ask(NAME, &self.address, IssueTokens { session_id, with_refresh }, ASK_DEADLINE).await
     }
 
-    /// Replaces a refresh token by a new pair.
+    /// Replaces a refresh token by a new pair for `client`, which has proved itself.
     ///
     /// # Errors
     /// When the token may not be used so.
     pub async fn refresh_tokens(
         &self,
         token: Secret,
-        client_id: ClientId,
+        client: Client,
         scopes: Option<ScopeSet>,
     ) -> Result<IssuedTokens, RefreshError> {
-        ask(NAME, &self.address, RefreshTokens { token, client_id, scopes }, ASK_DEADLINE).await
+        ask(NAME, &self.address, RefreshTokens { token, client, scopes }, ASK_DEADLINE).await
     }
 
     /// Ends what a token of `client_id` stands for; `None` when there is no such token.

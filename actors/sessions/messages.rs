@@ -1,6 +1,7 @@
 //! What sessions are told and asked.
 
 use crate::mailbox::Unavailable;
+use crate::model::client::Client;
 use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::principal::User;
 use crate::model::resource::Resource;
@@ -91,7 +92,8 @@ pub(crate) struct IssueTokens {
 #[rtype(result = "Result<IssuedTokens, RefreshError>")]
 pub(crate) struct RefreshTokens {
     pub(crate) token: Secret,
-    pub(crate) client_id: ClientId,
+    /// Who holds it and has proved to be that client.
+    pub(crate) client: Client,
     pub(crate) scopes: Option<ScopeSet>,
 }
 

@@ -1,6 +1,7 @@
 //! The rules of sessions and tokens.
 
 use super::messages::NewSession;
+use crate::model::client::Client;
 use crate::model::ids::{ClientId, SessionId};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::{Secret, TokenHash};
@@ -78,6 +79,8 @@ pub(super) enum RefreshJudgement {
     Rotate {
         /// What the new access token allows.
         scopes: ScopeSet,
+        /// Whether the session belongs to the client only from now on.
+        is_claim: bool,
     },
     /// It was replaced a moment ago: give the same answer again.
     Repeat(Rotation),
@@ -93,12 +96,20 @@ pub(super) enum RefreshJudgement {
 pub(super) fn judge_refresh(
     record: &RefreshTokenRecord,
     session: &Session,
-    (client_id, asked): (&ClientId, Option<&ScopeSet>),
+    (client, asked): (&Client, Option<&ScopeSet>),
     now: Timestamp,
     grace: Duration,
 ) -> RefreshJudgement {
-    if session.client_id() != Some(client_id) || session.is_expired(now) {
+    let is_claim = session.may_be_claimed_by(client);
+    let is_its_own = session.client_id() == Some(&client.id);
+    if session.is_expired(now) {
         return RefreshJudgement::Invalid;
+    }
+    if !is_its_own && !is_claim {
+        // Two clients hold the token that bound the session to one of them. One has stolen it,
+        // and nobody can tell which.
+        let was_claimed_with_it = record.rotation.as_ref().is_some_and(|rotation| rotation.is_claim);
+        return if was_claimed_with_it { RefreshJudgement::Replayed } else { RefreshJudgement::Invalid };
     }
     if let Some(rotation) = &record.rotation {
         // With no grace at all the same instant is too late as well.
@@ -110,8 +121,8 @@ pub(super) fn judge_refresh(
     }
     match asked {
         Some(scopes) if !session.scopes.contains_all(scopes) => RefreshJudgement::ScopeTooWide,
-        Some(scopes) if !scopes.is_empty() => RefreshJudgement::Rotate { scopes: scopes.clone() },
-        _ => RefreshJudgement::Rotate { scopes: session.scopes.clone() },
+        Some(scopes) if !scopes.is_empty() => RefreshJudgement::Rotate { scopes: scopes.clone(), is_claim },
+        _ => RefreshJudgement::Rotate { scopes: session.scopes.clone(), is_claim },
     }
 }
 

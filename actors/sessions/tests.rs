@@ -1,3 +1,5 @@
+mod unclaimed;
+
 use super::state::{ACCESS_PREFIX, REFRESH_PREFIX, RefreshJudgement, expiries, judge_refresh, successor};
 use super::{InvalidToken, NewSession, RefreshError, SessionError};
 use crate::model::ids::{ClientId, SessionId, UserId};
@@ -25,8 +27,13 @@ fn at(secs: i64) -> Timestamp {
 
 /// A token of session `s` that was replaced at second 100, or not at all.
 fn record(is_used: bool) -> RefreshTokenRecord {
-    let rotation =
-        Rotation { rotated_at: at(100), salt: "salt".to_owned(), scopes: scopes("read"), access_expires_at: at(3_700) };
+    let rotation = Rotation {
+        rotated_at: at(100),
+        salt: "salt".to_owned(),
+        scopes: scopes("read"),
+        access_expires_at: at(3_700),
+        is_claim: false,
+    };
     RefreshTokenRecord { rotation: is_used.then_some(rotation), ..samples::refresh_token("r", "s", at(3_000)) }
 }
 
@@ -34,13 +41,14 @@ fn record(is_used: bool) -> RefreshTokenRecord {
 fn a_refresh_token_is_judged_by_client_time_use_and_scope() {
     use RefreshJudgement as J;
     let session = samples::session("s", "ada", at(0));
-    let all = J::Rotate { scopes: session.scopes.clone() };
+    let rotate = |scopes: ScopeSet| J::Rotate { scopes, is_claim: false };
+    let all = rotate(session.scopes.clone());
     let repeat = J::Repeat(record(true).rotation.unwrap());
     for (is_used, client, asked, now, grace, expected) in [
         (false, "app", None, 200, 30, all.clone()),
         (false, "app", Some(""), 200, 30, all.clone()),
-        (false, "app", Some("read"), 200, 30, J::Rotate { scopes: scopes("read") }),
-        (false, "app", Some("read mxcp:access"), 200, 30, J::Rotate { scopes: scopes("read mxcp:access") }),
+        (false, "app", Some("read"), 200, 30, rotate(scopes("read"))),
+        (false, "app", Some("read mxcp:access"), 200, 30, rotate(scopes("read mxcp:access"))),
         (false, "app", Some("read write"), 200, 30, J::ScopeTooWide),
         (false, "other", None, 200, 30, J::Invalid),
         (false, "app", None, 2_999, 30, all.clone()),
@@ -54,10 +62,10 @@ fn a_refresh_token_is_judged_by_client_time_use_and_scope() {
         (true, "other", None, 101, 0, J::Invalid),
         (true, "app", None, 3_600, 30, J::Invalid),
     ] {
-        let (client, asked) = (ClientId::new(client), asked.map(scopes));
+        let (client, asked) = (samples::client(client), asked.map(scopes));
         let by = (&client, asked.as_ref());
         let judged = judge_refresh(&record(is_used), &session, by, at(now), Duration::from_secs(grace));
-        assert_eq!(judged, expected, "used: {is_used}, {client}, {asked:?}, at {now}, grace {grace}");
+        assert_eq!(judged, expected, "used: {is_used}, {}, {asked:?}, at {now}, grace {grace}", client.id);
     }
 }
 
@@ -71,9 +79,9 @@ proptest! {
     #[test]
     fn a_refresh_never_widens_the_scope(granted in any_scopes(), asked in proptest::option::of(any_scopes())) {
         let session = Session { scopes: granted, ..samples::session("s", "ada", at(0)) };
-        let by = (&ClientId::new("app"), asked.as_ref());
+        let by = (&samples::client("app"), asked.as_ref());
         match judge_refresh(&record(false), &session, by, at(200), MINUTE) {
-            RefreshJudgement::Rotate { scopes } => {
+            RefreshJudgement::Rotate { scopes, .. } => {
                 prop_assert!(session.scopes.contains_all(&scopes));
                 prop_assert!(asked.is_none_or(|asked| asked.is_empty() || asked == scopes));
             }
@@ -132,7 +140,7 @@ async fn issue(rig: &Rig) -> IssuedTokens {
 }
 
 async fn refresh(rig: &Rig, token: &Secret) -> Result<IssuedTokens, RefreshError> {
-    rig.sessions.refresh_tokens(token.clone(), ClientId::new("app"), None).await
+    rig.sessions.refresh_tokens(token.clone(), samples::client("app"), None).await
 }
 
 fn works(rig: &Rig, tokens: &IssuedTokens) -> bool {
@@ -255,7 +263,7 @@ async fn without_grace_any_second_use_ends_the_session() {
 async fn another_client_is_refused_and_the_session_goes_on() {
     let rig = Rig::start(Login::Provider).await;
     let first = issue(&rig).await;
-    let stranger = || rig.sessions.refresh_tokens(next(&first).clone(), ClientId::new("stranger"), None);
+    let stranger = || rig.sessions.refresh_tokens(next(&first).clone(), samples::client("stranger"), None);
     assert_eq!(stranger().await.unwrap_err(), RefreshError::Invalid);
     let second = refresh(&rig, next(&first)).await.unwrap();
     rig.pass(MINUTE).await;
@@ -267,7 +275,8 @@ async fn another_client_is_refused_and_the_session_goes_on() {
 async fn a_narrower_scope_is_for_that_access_token_only() {
     let rig = Rig::start(Login::Provider).await;
     let first = issue(&rig).await;
-    let ask = |token: Secret, text: &str| rig.sessions.refresh_tokens(token, ClientId::new("app"), Some(scopes(text)));
+    let ask =
+        |token: Secret, text: &str| rig.sessions.refresh_tokens(token, samples::client("app"), Some(scopes(text)));
     assert_eq!(ask(next(&first).clone(), "read write").await.unwrap_err(), RefreshError::ScopeTooWide);
     let narrow = ask(next(&first).clone(), "read").await.unwrap();
     let grant = rig.sessions.verify_access_token(narrow.access_token.expose()).unwrap();

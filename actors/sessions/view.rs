@@ -3,7 +3,7 @@
 //! The owner writes, workers read; a lookup takes a lock of one shard for some nanoseconds and
 //! never waits for a store. What is ended is gone from here before anyone is told that it is.
 
-use crate::model::ids::SessionId;
+use crate::model::ids::{ClientId, SessionId};
 use crate::model::principal::Principal;
 use crate::model::resource::Resource;
 use crate::model::secret::TokenHash;
@@ -51,6 +51,13 @@ impl AccessTokenView {
         let live =
             LiveSession { principal: Arc::new(principal), resource: session.resource.clone(), tokens: Vec::new() };
         self.sessions.insert(session.id.clone(), live);
+    }
+
+    /// Makes known whose tokens a session has; those that were given before keep saying nothing.
+    pub(super) fn claim_session(&self, id: &SessionId, client: ClientId) {
+        if let Some(mut session) = self.sessions.get_mut(id) {
+            session.principal = Arc::new(Principal { client_id: Some(client), ..Principal::clone(&session.principal) });
+        }
     }
 
     /// Makes a token valid, unless its session has ended meanwhile. The session's entry stays

@@ -66,6 +66,15 @@ fn start_log(logging: LoggingSettings, default: LogLevel) {
     let _already_started = log.with_writer(std::io::stderr).try_init();
 }
 
+impl LoadWishes {
+    /// For a command that changes what the daemon keeps: it must not fall back on another profile
+    /// than the one that was named, which may keep it elsewhere.
+    pub(super) fn for_a_store(common: &Common) -> Self {
+        let is_profile_required = common.profile.is_some() || std::env::var_os("MXCP_PROFILE").is_some();
+        Self { is_profile_required, ..Self::default() }
+    }
+}
+
 impl Default for LoadWishes {
     fn default() -> Self {
         Self { log_level: LogLevel::Warning, endpoint_faults: EndpointFaults::Skip, is_profile_required: false }

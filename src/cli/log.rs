@@ -240,7 +240,7 @@ fn date_and_time(timestamp: &str) -> String {
 
 /// `text` with everything escaped that could steer the terminal, forge a line or turn the
 /// direction of writing: names in the log were chosen by callers.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         let is_steering = character.is_control()

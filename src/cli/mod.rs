@@ -6,8 +6,10 @@
 mod context;
 mod hash_password;
 mod log;
+mod migrate_oauth_db;
 mod output;
 mod query;
+mod rotate_key;
 mod run;
 mod serve;
 
@@ -33,8 +35,12 @@ enum Command {
     Query(query::QueryArgs),
     /// Show the newest records of the audit log, also while the server runs
     Log(log::LogArgs),
+    /// Move sessions and clients of the Python product's oauth.db into auth.persistence; stop both servers first
+    MigrateOauthDb(migrate_oauth_db::MigrateOauthDbArgs),
     /// Make the hash of a password for auth.local.users
     HashPassword,
+    /// Encrypt everything that auth.persistence keeps under another key; stop the server first
+    RotateKey(rotate_key::RotateKeyArgs),
 }
 
 /// Runs a command to its end and tells the exit code.
@@ -50,7 +56,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(args) => in_system(args.is_json, run::run(args)),
         Command::Query(args) => in_system(args.is_json, query::run(args)),
         Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
+        Command::MigrateOauthDb(args) => output::finish(&mut out, args.is_json, migrate_oauth_db::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
+        Command::RotateKey(args) => output::finish(&mut out, args.is_json, rotate_key::run(&args)),
     }
 }
 

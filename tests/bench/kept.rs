@@ -147,12 +147,14 @@ fn tokens(session: &str, name: &str, used: Option<&str>) -> TokenChange {
         salt: "c2FsdA".to_owned(),
         scopes: samples::scopes("mxcp:access"),
         access_expires_at: end,
+        is_claim: false,
     };
     TokenChange {
         rotated: used.map(|used| (TokenHash::of(&format!("refresh-{session}-{used}")), rotation)),
         access: samples::access_token(&access_token(session, name), session, end),
         refresh: Some(samples::refresh_token(&format!("refresh-{session}-{name}"), session, end)),
         idle_expires_at: end,
+        claimed_by: None,
     }
 }
 

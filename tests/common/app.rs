@@ -137,9 +137,14 @@ impl TestApp {
 
     /// Stops the daemon in order, and starts it again where it was, with what was configured then.
     pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Stops the daemon in order.
+    pub(crate) async fn stop(&mut self) {
         let stopping = self.begin_stop();
         tokio::task::spawn_blocking(|| stopping.wait()).await.unwrap();
-        self.start_again().await;
     }
 
     /// Starts the daemon where it was before it was stopped.

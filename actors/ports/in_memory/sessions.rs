@@ -130,6 +130,9 @@ impl Rows {
             used.rotation = Some(rotation);
         }
         session.idle_expires_at = change.idle_expires_at;
+        if let Some(client) = change.claimed_by {
+            session.claim(client);
+        }
         self.access.insert(change.access.hash, change.access);
         if let Some(refresh) = change.refresh {
             self.refresh.insert(refresh.hash, refresh);

@@ -1,6 +1,7 @@
 use super::{CONTENDERS, at};
-use crate::model::ids::{SessionId, UserId};
+use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::secret::TokenHash;
+use crate::model::session::{Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::Rotation;
 use crate::ports::session_store::{SessionStore, TokenChange};
@@ -17,6 +18,7 @@ pub async fn check_session_store(store: &dyn SessionStore) {
     what_is_live_is_loaded(store).await;
     an_access_token_is_removed_alone(store).await;
     a_session_is_removed_once_with_its_tokens(store).await;
+    an_unclaimed_session_is_claimed_by_one(store).await;
     a_sweep_takes_what_is_over_in_bounded_steps(store).await;
 }
 
@@ -31,12 +33,14 @@ fn change(name: &str, rotated: Option<&str>) -> TokenChange {
         salt: format!("salt of {name}"),
         scopes: samples::scopes("read"),
         access_expires_at: at(500),
+        is_claim: false,
     };
     TokenChange {
         rotated: rotated.map(|token| (TokenHash::of(token), rotation)),
         access: samples::access_token(&format!("a-{name}"), "s1", at(500)),
         refresh: Some(samples::refresh_token(&format!("r-{name}"), "s1", at(5_000))),
         idle_expires_at: at(5_000),
+        claimed_by: None,
     }
 }
 
@@ -144,6 +148,31 @@ async fn a_session_is_removed_once_with_its_tokens(store: &dyn SessionStore) {
     assert!(store.remove_session(id("s2")).await.unwrap().is_some());
 }
 
+async fn an_unclaimed_session_is_claimed_by_one(store: &dyn SessionStore) {
+    let session = Session { kind: SessionKind::Unclaimed, ..samples::session("s1", "ada", at(0)) };
+    store.insert_session(session.clone()).await.unwrap();
+    assert!(store.change_tokens(id("s1"), change("0", None)).await.unwrap());
+    let found = store.find_session(id("s1")).await.unwrap().unwrap();
+    assert_eq!(found.kind, SessionKind::Unclaimed, "tokens alone bind nothing");
+    let contenders: Vec<String> = (0..CONTENDERS).map(|n| format!("app-{n}")).collect();
+    let claims = contenders.iter().map(|name| {
+        let claimed_by = Some(ClientId::new(name.as_str()));
+        store.change_tokens(id("s1"), TokenChange { claimed_by, ..change(name, Some("r-0")) })
+    });
+    let claimed: Vec<bool> = join_all(claims).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(claimed.iter().filter(|is_claimed| **is_claimed).count(), 1);
+    let winner = contenders.iter().zip(&claimed).find(|(_, is_claimed)| **is_claimed).unwrap().0;
+    let bound = SessionKind::Client { client_id: ClientId::new(winner.as_str()) };
+    let later = TokenChange { claimed_by: Some(ClientId::new("late")), ..change("later", None) };
+    assert!(store.change_tokens(id("s1"), later).await.unwrap());
+    assert_eq!(store.find_session(id("s1")).await.unwrap().unwrap().kind, bound, "it is bound for good");
+    let loaded = store.load_sessions(at(200)).await.unwrap();
+    assert_eq!(loaded.iter().map(|stored| &stored.session.kind).collect::<Vec<_>>(), [&bound]);
+    let of_ada = store.list_user_sessions(UserId::of("fake", "ada")).await.unwrap();
+    assert_eq!(of_ada.iter().map(|session| &session.kind).collect::<Vec<_>>(), [&bound]);
+    assert_eq!(store.remove_session(id("s1")).await.unwrap().unwrap().kind, bound);
+}
+
 async fn a_sweep_takes_what_is_over_in_bounded_steps(store: &dyn SessionStore) {
     let (now, later) = (at(1_000), at(1_000) + Duration::from_secs(3_600));
     for name in ["s5", "s6", "s7"] {
@@ -154,6 +183,7 @@ async fn a_sweep_takes_what_is_over_in_bounded_steps(store: &dyn SessionStore) {
             access: samples::access_token(&token("a"), name, at(1_500)),
             refresh: Some(samples::refresh_token(&token("r"), name, at(1_600))),
             idle_expires_at: later,
+            claimed_by: None,
         };
         assert!(store.change_tokens(id(name), given).await.unwrap());
     }
@@ -163,6 +193,7 @@ async fn a_sweep_takes_what_is_over_in_bounded_steps(store: &dyn SessionStore) {
         access: samples::access_token("a-x", "s5", at(9_000)),
         refresh: None,
         idle_expires_at: later,
+        claimed_by: None,
     };
     assert!(store.change_tokens(id("s5"), given).await.unwrap());
 

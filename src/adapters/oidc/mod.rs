@@ -9,6 +9,7 @@ mod jwks;
 mod profile;
 mod settings;
 
+pub(super) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
 
 use super::cached_document::CachedDocument;

@@ -27,7 +27,7 @@ pub(super) fn merge(mut claims: Claims, userinfo: Option<Claims>) -> Claims {
 }
 
 /// Describes the person of that subject.
-pub(super) fn user(provider: &str, subject: &str, claims: Claims) -> User {
+pub(in crate::adapters) fn user(provider: &str, subject: &str, claims: Claims) -> User {
     let email = text(&claims, "email");
     User {
         id: UserId::of(provider, subject),

@@ -69,6 +69,9 @@ pub enum PersistenceError {
         /// Identifiers of the keys that were given.
         given: String,
     },
+    /// There is no store yet.
+    #[error("there is no database at {}; it is made when the server starts with auth.persistence", .0.display())]
+    NothingKept(PathBuf),
     /// The file was written by the Python product.
     #[error(
         "{} is a database of the Python product; take over its sessions and clients with: \

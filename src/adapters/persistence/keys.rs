@@ -133,9 +133,14 @@ fn parse_all<'a>(
     if keys.is_empty() { Err(not_a_key(0)) } else { Ok(keys) }
 }
 
-/// A key from its text: base64 of either alphabet, or hexadecimal.
+/// The bytes of a key from its text: base64 of either alphabet, or hexadecimal.
+pub(super) fn bytes_of(text: &str) -> Option<[u8; KEY_LEN]> {
+    from_hex(text).or_else(|| from_base64(text))
+}
+
+/// A key from its text.
 pub(super) fn parse(text: &str) -> Option<StoreKey> {
-    let bytes = from_hex(text).or_else(|| from_base64(text))?;
+    let bytes = bytes_of(text)?;
     let id = Sha256::new().chain_update(b"mxcp store key id\0").chain_update(bytes).finalize();
     let id = KeyId(id.as_slice().first_chunk().copied()?);
     Some(StoreKey { id, cipher: LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, &bytes).ok()?) })

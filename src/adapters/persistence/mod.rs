@@ -11,16 +11,20 @@ mod files;
 mod keys;
 mod lane;
 mod records;
+mod rotation;
 mod seal;
 #[cfg_attr(not(feature = "sled-store"), path = "sled_missing.rs")]
 mod sled;
 mod sqlite;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod vault;
 
 pub use error::PersistenceError;
 pub use keys::{KeySource, is_key, key_file_of};
+pub use rotation::{KeyRotation, rotate_key};
+pub use takeover::{LeftOut, NewHome, PeopleOf, Takeover, TakeoverError, read_old_keys, take_over};
 
 use mxcp_actors::ports::assertion_store::AssertionStore;
 use mxcp_actors::ports::client_store::ClientStore;

@@ -30,11 +30,13 @@ pub(super) fn consent_place(row: &[u8]) -> Place<'_> {
     Place { table: "consents", row }
 }
 
-fn session_place(id: &str) -> Place<'_> {
+/// The place of a session.
+pub(super) fn session_place(id: &str) -> Place<'_> {
     Place { table: "sessions", row: id.as_bytes() }
 }
 
-fn upstream_place(id: &str) -> Place<'_> {
+/// The place of a provider's tokens.
+pub(super) fn upstream_place(id: &str) -> Place<'_> {
     Place { table: "sessions.upstream", row: id.as_bytes() }
 }
 
@@ -89,7 +91,7 @@ impl NewSession {
             client_id: session.client_id().cloned(),
             cookie_hash: match &session.kind {
                 SessionKind::Browser { cookie_hash } => Some(*cookie_hash),
-                SessionKind::Client { .. } => None,
+                SessionKind::Client { .. } | SessionKind::Unclaimed => None,
             },
             idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
@@ -105,6 +107,8 @@ impl NewSession {
 pub(super) struct SessionRow {
     /// Its identifier.
     pub(super) id: String,
+    /// The client that it is of, which an unclaimed session has only once it was claimed.
+    pub(super) client_id: Option<String>,
     /// When it ends unless it is used, which changes with every use.
     pub(super) idle_expires_at: Timestamp,
     /// All else but the provider's tokens.
@@ -118,6 +122,9 @@ impl SessionRow {
     pub(super) fn open(self, sealer: &Sealer) -> Result<Session, StoreError> {
         let mut session: Session = sealer.open(session_place(&self.id), self.sealed_session)?;
         session.idle_expires_at = self.idle_expires_at;
+        if let Some(client) = self.client_id {
+            session.claim(ClientId::new(client));
+        }
         let upstream = self.sealed_upstream_tokens.map(|sealed| sealer.open(upstream_place(&self.id), sealed));
         session.upstream = upstream.transpose()?;
         Ok(session)

@@ -35,7 +35,7 @@ pub(super) fn refusal(settings: &PersistenceSettings) -> String {
     Stores::open(settings, &surroundings()).unwrap_err().to_string()
 }
 
-fn given(digits: &[&str]) -> KeySource {
+pub(super) fn given(digits: &[&str]) -> KeySource {
     KeySource::Given(digits.iter().map(|digit| Secret::new(digit.repeat(64))).collect())
 }
 
@@ -56,6 +56,7 @@ pub(super) async fn fill(stores: &Stores) {
         access: samples::access_token("access", "s1", at(5_000)),
         refresh: Some(samples::refresh_token("refresh", "s1", at(6_000))),
         idle_expires_at: at(7_000),
+        claimed_by: None,
     };
     assert!(stores.sessions.change_tokens(SessionId::new("s1"), change).await.unwrap());
     let upstream = samples::upstream_tokens("upstream-access", Some("upstream-refresh"), Some(at(600)));

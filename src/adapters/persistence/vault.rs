@@ -26,6 +26,16 @@ pub(super) trait Marks {
     fn set(&self, name: &str, value: &[u8]) -> Result<(), String>;
 }
 
+impl<M: Marks + ?Sized> Marks for &M {
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        M::get(self, name)
+    }
+
+    fn set(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        M::set(self, name, value)
+    }
+}
+
 /// Checks that `sealer` has every key that the store needs, notes its first key, and gives the
 /// user index.
 pub(super) fn unlock(

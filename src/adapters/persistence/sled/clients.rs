@@ -69,6 +69,17 @@ impl ClientStore for SledStore {
     }
 }
 
+/// Adds a client that counts as used, unless one of that identifier is there.
+pub(super) fn insert_used(writer: &mut Writer, client: &Client) -> Result<bool, StoreError> {
+    let key = Space::Clients.key(&[client.id.as_str().as_bytes()]);
+    let is_new = writer.get(&key)?.is_none();
+    if is_new {
+        count(writer, |count| count.saturating_add(1))?;
+        writer.put(key, [&[USED][..], &to_json(client)?].concat());
+    }
+    Ok(is_new)
+}
+
 /// Removes a client with what finds it; true when it was there.
 fn remove(writer: &mut Writer, id: &[u8]) -> Result<bool, StoreError> {
     let Some(value) = writer.take(Space::Clients.key(&[id]))? else { return Ok(false) };

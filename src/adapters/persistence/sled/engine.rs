@@ -109,6 +109,11 @@ impl Writer {
         Self { shared, disk, changes: Changes::new(), replaced: Vec::new(), is_lost: false }
     }
 
+    /// What it changes, for a reader.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     fn view(&self) -> View<'_> {
         View::new(&self.shared.database, &self.changes)
     }

@@ -1,6 +1,7 @@
 //! The stores in one sled database: everything that changes goes through one lane in groups, and
 //! reading has a lane of its own, which does not wait for the disk.
 
+mod adopt;
 mod assertions;
 mod clients;
 mod disk;
@@ -8,6 +9,7 @@ mod engine;
 mod grants;
 mod layout;
 mod open;
+mod reseal;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,9 @@ use engine::{Reader, Writer};
 use mxcp_actors::ports::{StoreError, StoreResult};
 use std::sync::Arc;
 use view::View;
+
+pub(super) use adopt::adopt;
+pub(super) use reseal::open_for_resealing;
 
 /// Whether this build has the database.
 pub(super) const IS_BUILT: bool = true;

@@ -9,7 +9,7 @@ use crate::adapters::persistence::error::PersistenceError;
 use crate::adapters::persistence::files::{self, StoreLock};
 use crate::adapters::persistence::keys::{self, KeySource};
 use crate::adapters::persistence::lane::{Engine, Lane};
-use crate::adapters::persistence::seal::Sealer;
+use crate::adapters::persistence::seal::{Sealer, UserIndex};
 use crate::adapters::persistence::vault::{self, Marks};
 use sled::{Db, Error};
 use std::cell::RefCell;
@@ -34,6 +34,51 @@ const TIDY_EVERY_MILLIS: u64 = 2_000;
 pub(super) fn open(path: &Path, keys: &KeySource, surroundings: &Surroundings) -> Result<SledStore, PersistenceError> {
     files::prepare_folder_of(path)?;
     let lock = StoreLock::take(path)?;
+    let Unlocked { marks, sealer, users } = unlock(path, keys, surroundings)?;
+    let writer = marks.0.into_inner();
+    let reader = Reader::new(writer.shared());
+    let failed = || PersistenceError::refused("start a thread for", path);
+    Ok(SledStore {
+        writes: Lane::start("store-writes", writer).map_err(failed())?,
+        reads: Lane::start("store-reads", reader).map_err(failed())?,
+        sealer: Arc::new(sealer),
+        users,
+        _lock: lock,
+    })
+}
+
+/// An open database whose keys fit.
+pub(super) struct Unlocked {
+    pub(super) marks: SledMarks,
+    pub(super) sealer: Sealer,
+    pub(super) users: UserIndex,
+}
+
+/// A database that is open, with its marks, before it is clear that its keys are there.
+pub(super) struct Opened {
+    pub(super) marks: SledMarks,
+    /// Whether nothing was ever kept in it.
+    pub(super) is_new: bool,
+    found: Found,
+}
+
+/// Opens the database at `path`, whose lock is held, with the keys that it needs.
+pub(super) fn unlock(path: &Path, keys: &KeySource, surroundings: &Surroundings) -> Result<Unlocked, PersistenceError> {
+    let Opened { marks, is_new, found } = open_marks(path)?;
+    let keys = keys::load(keys, path, is_new, surroundings.entropy.as_ref())?;
+    if is_new {
+        marks.set(VERSION_MARK, &VERSION.to_be_bytes()).map_err(PersistenceError::database(path))?;
+    }
+    let sealer = Sealer::new(keys, Arc::clone(&surroundings.entropy));
+    let users = vault::unlock(&marks, &sealer, path, surroundings.entropy.as_ref())?;
+    if found != Found::Version(VERSION) {
+        disk::mark(path, VERSION)?;
+    }
+    Ok(Unlocked { marks, sealer, users })
+}
+
+/// Opens the database at `path`, whose lock is held.
+pub(super) fn open_marks(path: &Path) -> Result<Opened, PersistenceError> {
     let found = disk::inspect(path)?;
     if let Found::Version(found) = found
         && found > VERSION
@@ -44,26 +89,9 @@ pub(super) fn open(path: &Path, keys: &KeySource, surroundings: &Surroundings) -
     disk::wait_until_closed(path)?;
     let database = open_database(path, found)?;
     let is_new = is_new(&database, path, found)?;
-    let keys = keys::load(keys, path, is_new, surroundings.entropy.as_ref())?;
     let disk = Disk::open(path).map_err(PersistenceError::refused("sync", path))?;
-    let shared = Arc::new(Shared::new(database));
-    let marks = SledMarks(RefCell::new(Writer::new(Arc::clone(&shared), disk)));
-    if is_new {
-        marks.set(VERSION_MARK, &VERSION.to_be_bytes()).map_err(PersistenceError::database(path))?;
-    }
-    let sealer = Arc::new(Sealer::new(keys, Arc::clone(&surroundings.entropy)));
-    let users = vault::unlock(&marks, &sealer, path, surroundings.entropy.as_ref())?;
-    if found != Found::Version(VERSION) {
-        disk::mark(path, VERSION)?;
-    }
-    let failed = || PersistenceError::refused("start a thread for", path);
-    Ok(SledStore {
-        writes: Lane::start("store-writes", marks.0.into_inner()).map_err(failed())?,
-        reads: Lane::start("store-reads", Reader::new(shared)).map_err(failed())?,
-        sealer,
-        users,
-        _lock: lock,
-    })
+    let marks = SledMarks(RefCell::new(Writer::new(Arc::new(Shared::new(database)), disk)));
+    Ok(Opened { marks, is_new, found })
 }
 
 /// Opens the database and reads all of it once: what is damaged shows now, and not when somebody
@@ -114,7 +142,7 @@ fn explain(path: &Path, error: &Error) -> PersistenceError {
 }
 
 /// The marks as records beside the others.
-struct SledMarks(RefCell<Writer>);
+pub(super) struct SledMarks(pub(super) RefCell<Writer>);
 
 impl Marks for SledMarks {
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String> {

@@ -24,6 +24,8 @@ struct Record {
     user_hash: Vec<u8>,
     /// Empty when it is of a client.
     cookie_hash: Vec<u8>,
+    /// Empty when it is of a browser, or of a client that is not known yet.
+    client_id: String,
     sealed_session: Vec<u8>,
 }
 
@@ -35,13 +37,15 @@ impl Record {
             expires_at: parts.time()?,
             user_hash: parts.framed()?.to_vec(),
             cookie_hash: parts.framed()?.to_vec(),
+            client_id: Parts::of_value(parts.framed()?).text()?,
             sealed_session: parts.rest().to_vec(),
         })
     }
 
     fn to_value(&self) -> Vec<u8> {
         let times = [sortable(self.idle_expires_at), sortable(self.expires_at)].concat();
-        [times, framed(&self.user_hash), framed(&self.cookie_hash), self.sealed_session.clone()].concat()
+        let found_by = [&self.user_hash, &self.cookie_hash, self.client_id.as_bytes()].map(framed).concat();
+        [times, found_by, self.sealed_session.clone()].concat()
     }
 
     fn key_by_expiry(&self, id: &[u8]) -> Vec<u8> {
@@ -54,8 +58,9 @@ impl Record {
 
     fn into_row(self, id: String, upstream: Option<&[u8]>) -> Result<SessionRow, StoreError> {
         let sealed_upstream_tokens = upstream.map(|value| Ok(upstream_parts(value)?.1.to_vec())).transpose()?;
-        let Self { idle_expires_at, sealed_session, .. } = self;
-        Ok(SessionRow { id, idle_expires_at, sealed_session, sealed_upstream_tokens })
+        let Self { idle_expires_at, sealed_session, client_id, .. } = self;
+        let client_id = (!client_id.is_empty()).then_some(client_id);
+        Ok(SessionRow { id, client_id, idle_expires_at, sealed_session, sealed_upstream_tokens })
     }
 }
 
@@ -209,13 +214,15 @@ impl SessionStore for SledStore {
     }
 }
 
-fn insert(writer: &mut Writer, new: NewSession) -> Result<(), StoreError> {
+/// Adds a session with what finds it.
+pub(super) fn insert(writer: &mut Writer, new: NewSession) -> Result<(), StoreError> {
     let id = new.id.as_str().as_bytes();
     let record = Record {
         idle_expires_at: new.idle_expires_at,
         expires_at: new.expires_at,
         user_hash: new.user_hash,
         cookie_hash: new.cookie_hash.map(|cookie| cookie.as_bytes().to_vec()).unwrap_or_default(),
+        client_id: new.client_id.map(|client| client.as_str().to_owned()).unwrap_or_default(),
         sealed_session: new.sealed_session,
     };
     writer.put_new(Space::Sessions.key(&[id]), record.to_value())?;
@@ -244,7 +251,11 @@ fn remove(writer: &mut Writer, session: &SessionId) -> Result<Option<SessionRow>
 }
 
 /// Everything is looked at before anything is changed, so that false means: nothing was changed.
-fn change_tokens(writer: &mut Writer, session: &SessionId, change: &TokenChange) -> Result<bool, StoreError> {
+pub(super) fn change_tokens(
+    writer: &mut Writer,
+    session: &SessionId,
+    change: &TokenChange,
+) -> Result<bool, StoreError> {
     let id = session.as_str().as_bytes();
     let key = Space::Sessions.key(&[id]);
     let Some(value) = writer.get(&key)? else { return Ok(false) };
@@ -257,7 +268,11 @@ fn change_tokens(writer: &mut Writer, session: &SessionId, change: &TokenChange)
     }
     let record = Record::read(&value)?;
     writer.remove(record.key_by_expiry(id));
-    let prolonged = Record { idle_expires_at: change.idle_expires_at, ..record };
+    let client_id = match &change.claimed_by {
+        Some(client) if record.client_id.is_empty() => client.as_str().to_owned(),
+        Some(_) | None => record.client_id,
+    };
+    let prolonged = Record { idle_expires_at: change.idle_expires_at, client_id, ..record };
     writer.put(prolonged.key_by_expiry(id), &[]);
     writer.put(key, prolonged.to_value());
     tokens::insert(writer, &change.access)?;

@@ -74,6 +74,7 @@ async fn what_is_removed_leaves_nothing_behind() {
     }
     assert!(stores.grants.take_login(TokenHash::of("login")).await.unwrap().is_some());
     assert_eq!(stores.grants.sweep_grants(at(9_000), 10).await, Ok(2), "the code and the consent");
+    assert_eq!(stores.assertions.sweep_assertions(at(9_000), 10).await, Ok(1));
     assert_eq!(stores.clients.remove_unused_clients(at(1), 10).await.unwrap().len(), 2);
     assert_eq!(stores.clients.count_clients().await, Ok(0));
     drop(stores);

@@ -1,11 +1,13 @@
 //! The stores in one SQLite file: everything that changes goes through one connection in groups,
 //! and reading has a connection of its own, which never waits for a write (WAL).
 
+mod adopt;
 mod assertions;
 mod clients;
 mod connection;
 mod grants;
 mod open;
+mod reseal;
 mod schema;
 mod sessions;
 #[cfg(test)]
@@ -21,7 +23,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Params, Row};
 use std::sync::Arc;
 
-pub(super) use open::open;
+pub(super) use adopt::adopt;
+pub(super) use open::{open, open_for_resealing};
+pub(super) use schema::{is_of_the_python_product, is_ours};
 
 /// Clients, used assertions, grants and sessions in a SQLite file.
 #[derive(Debug)]

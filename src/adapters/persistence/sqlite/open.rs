@@ -2,14 +2,15 @@
 
 use super::SqliteStore;
 use super::connection::{Purpose, SqliteConnection};
+use super::reseal::SqliteResealing;
 use super::schema::{self, Found};
-use crate::adapters::persistence::Surroundings;
 use crate::adapters::persistence::error::PersistenceError;
 use crate::adapters::persistence::files::{self, StoreLock};
 use crate::adapters::persistence::keys::{self, KeySource};
 use crate::adapters::persistence::lane::Lane;
-use crate::adapters::persistence::seal::Sealer;
+use crate::adapters::persistence::seal::{Sealer, UserIndex};
 use crate::adapters::persistence::vault::{self, Marks};
+use crate::adapters::persistence::{PersistenceSettings, Surroundings};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,17 +32,9 @@ pub(in crate::adapters::persistence) fn open(
     keys: &KeySource,
     surroundings: &Surroundings,
 ) -> Result<SqliteStore, PersistenceError> {
-    files::prepare_folder_of(path)?;
-    for file in files_of(path) {
-        files::check_is_private(&file)?;
-    }
-    let lock = StoreLock::take(path)?;
-    files::create_private(path)?;
-    let mut writing = connect(path, Purpose::Writing)?;
-    let found = schema::inspect(&writing, path)?;
+    let (lock, mut writing, found) = lock_and_look(path)?;
     let keys = keys::load(keys, path, found == Found::Empty, surroundings.entropy.as_ref())?;
-    configure(&writing).map_err(|error| schema::explain(path, &error))?;
-    schema::migrate(&mut writing, path, found, surroundings.clock.now().as_micros())?;
+    make_ready(&mut writing, path, found, surroundings)?;
     let sealer = Arc::new(Sealer::new(keys, Arc::clone(&surroundings.entropy)));
     let users = vault::unlock(&SqliteMarks(&writing), &sealer, path, surroundings.entropy.as_ref())?;
     let reading = connect(path, Purpose::Reading)?;
@@ -56,6 +49,90 @@ pub(in crate::adapters::persistence) fn open(
         users,
         _lock: lock,
     })
+}
+
+/// A file that is this process's alone.
+#[derive(Debug)]
+pub(in crate::adapters::persistence) struct OpenedFile {
+    pub(super) database: Connection,
+    pub(super) path: PathBuf,
+    // Released last.
+    _lock: StoreLock,
+}
+
+/// Opens the store at `path`, which must be there, to seal its records anew.
+///
+/// # Errors
+/// Why it cannot be used, with what to do.
+pub(in crate::adapters::persistence) fn open_for_resealing(
+    path: &Path,
+    surroundings: &Surroundings,
+) -> Result<SqliteResealing, PersistenceError> {
+    let (lock, mut database, found) = lock_and_look(path)?;
+    if found == Found::Empty {
+        return Err(PersistenceError::NothingKept(path.to_owned()));
+    }
+    make_ready(&mut database, path, found, surroundings)?;
+    SqliteResealing::new(OpenedFile { database, path: path.to_owned(), _lock: lock })
+}
+
+/// Opens the store that `settings` name, which is created when it is not there and whose lock is
+/// held, for a command that works on its tables.
+pub(super) fn open_tables(
+    settings: &PersistenceSettings,
+    surroundings: &Surroundings,
+) -> Result<OpenTables, PersistenceError> {
+    let path = &settings.path;
+    let (mut database, found) = look(path)?;
+    let keys = keys::load(&settings.keys, path, found == Found::Empty, surroundings.entropy.as_ref())?;
+    make_ready(&mut database, path, found, surroundings)?;
+    let sealer = Sealer::new(keys, Arc::clone(&surroundings.entropy));
+    let users = vault::unlock(&SqliteMarks(&database), &sealer, path, surroundings.entropy.as_ref())?;
+    Ok(OpenTables { database, sealer, users })
+}
+
+/// Tables, and what their records are sealed with.
+#[derive(Debug)]
+pub(super) struct OpenTables {
+    pub(super) database: Connection,
+    pub(super) sealer: Sealer,
+    pub(super) users: UserIndex,
+}
+
+/// Takes the file at `path` for this process and looks what is in it, changing nothing.
+fn lock_and_look(path: &Path) -> Result<(StoreLock, Connection, Found), PersistenceError> {
+    files::prepare_folder_of(path)?;
+    let lock = StoreLock::take(path)?;
+    let (writing, found) = look(path)?;
+    Ok((lock, writing, found))
+}
+
+fn look(path: &Path) -> Result<(Connection, Found), PersistenceError> {
+    if let Err(exposed) = files_of(path).iter().try_for_each(|file| files::check_is_private(file)) {
+        // The Python product makes its database so; more than its mode has to be changed then.
+        return Err(if is_incumbent(path) { PersistenceError::Incumbent(path.to_owned()) } else { exposed });
+    }
+    files::create_private(path)?;
+    let writing = connect(path, Purpose::Writing)?;
+    let found = schema::inspect(&writing, path)?;
+    Ok((writing, found))
+}
+
+fn is_incumbent(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    connection.is_ok_and(|connection| schema::is_of_the_python_product(&connection).unwrap_or(false))
+}
+
+/// Brings a file up to this version.
+fn make_ready(
+    database: &mut Connection,
+    path: &Path,
+    found: Found,
+    surroundings: &Surroundings,
+) -> Result<(), PersistenceError> {
+    configure(database).map_err(|error| schema::explain(path, &error))?;
+    schema::migrate(database, path, found, surroundings.clock.now().as_micros())
 }
 
 /// The files that a store at `path` may consist of.
@@ -89,7 +166,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// The `meta` table as the place of the marks.
-struct SqliteMarks<'a>(&'a Connection);
+pub(super) struct SqliteMarks<'a>(pub(super) &'a Connection);
 
 impl Marks for SqliteMarks<'_> {
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String> {

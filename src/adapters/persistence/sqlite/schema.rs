@@ -26,9 +26,8 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Per
     if tables.is_empty() {
         return Ok(Found::Empty);
     }
-    if !tables.iter().any(|table| table == "schema_migrations") {
-        let is_there = |name: &&str| tables.iter().any(|table| table == name);
-        let is_incumbent = INCUMBENT_TABLES.iter().all(is_there);
+    if !are_ours(&tables) {
+        let is_incumbent = are_incumbent(&tables);
         let path = path.to_owned();
         return Err(if is_incumbent { PersistenceError::Incumbent(path) } else { PersistenceError::Foreign(path) });
     }
@@ -40,6 +39,24 @@ pub(super) fn inspect(connection: &Connection, path: &Path) -> Result<Found, Per
         Ok(version) if found <= known => Ok(Found::Version(version)),
         _ => Err(PersistenceError::Newer { path: path.to_owned(), found, known }),
     }
+}
+
+/// Whether a database is one that the Python product made.
+pub(in crate::adapters::persistence) fn is_of_the_python_product(connection: &Connection) -> rusqlite::Result<bool> {
+    tables(connection).map(|tables| !are_ours(&tables) && are_incumbent(&tables))
+}
+
+/// Whether a database is one of ours, of whatever version.
+pub(in crate::adapters::persistence) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    tables(connection).map(|tables| are_ours(&tables))
+}
+
+fn are_ours(tables: &[String]) -> bool {
+    tables.iter().any(|table| table == "schema_migrations")
+}
+
+fn are_incumbent(tables: &[String]) -> bool {
+    INCUMBENT_TABLES.iter().all(|name| tables.iter().any(|table| table == name))
 }
 
 /// Brings the tables up to this version; all of it or nothing.

@@ -17,16 +17,17 @@ use std::sync::Arc;
 /// What [`session_row`] reads.
 macro_rules! session_columns {
     () => {
-        "id, idle_expires_at, sealed_session, sealed_upstream_tokens"
+        "id, client_id, idle_expires_at, sealed_session, sealed_upstream_tokens"
     };
 }
 
 fn session_row(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
         id: row.get(0)?,
-        idle_expires_at: Timestamp::from_micros(row.get(1)?),
-        sealed_session: row.get(2)?,
-        sealed_upstream_tokens: row.get(3)?,
+        client_id: row.get(1)?,
+        idle_expires_at: Timestamp::from_micros(row.get(2)?),
+        sealed_session: row.get(3)?,
+        sealed_upstream_tokens: row.get(4)?,
     })
 }
 
@@ -65,19 +66,7 @@ impl SessionStore for SqliteStore {
     fn insert_session(&self, session: Session) -> StoreResult<'_, ()> {
         Box::pin(async move {
             let new = NewSession::seal(session, &self.sealer, &self.users)?;
-            self.write(move |database| {
-                let sql = "INSERT INTO sessions (id, user_hash, client_id, cookie_hash, idle_expires_at, expires_at,
-                               refresh_due_at, sealed_session, sealed_upstream_tokens)
-                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-                let (id, client) = (new.id.as_str(), new.client_id.as_ref().map(ClientId::as_str));
-                let cookie = new.cookie_hash.as_ref().map(TokenHash::as_bytes);
-                let (idle, end) = (new.idle_expires_at.as_micros(), new.expires_at.as_micros());
-                let due = new.upstream.as_ref().and_then(|upstream| upstream.refresh_due_at).map(Timestamp::as_micros);
-                let upstream = new.upstream.map(|upstream| upstream.sealed);
-                let row = (id, new.user_hash, client, cookie, idle, end, due, new.sealed_session, upstream);
-                execute(database, sql, row).map(drop)
-            })
-            .await
+            self.write(move |database| insert(database, new)).await
         })
     }
 
@@ -182,8 +171,25 @@ impl SessionStore for SqliteStore {
     }
 }
 
+pub(super) fn insert(database: &Connection, new: NewSession) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO sessions (id, user_hash, client_id, cookie_hash, idle_expires_at, expires_at,
+                   refresh_due_at, sealed_session, sealed_upstream_tokens)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let (id, client) = (new.id.as_str(), new.client_id.as_ref().map(ClientId::as_str));
+    let cookie = new.cookie_hash.as_ref().map(TokenHash::as_bytes);
+    let (idle, end) = (new.idle_expires_at.as_micros(), new.expires_at.as_micros());
+    let due = new.upstream.as_ref().and_then(|upstream| upstream.refresh_due_at).map(Timestamp::as_micros);
+    let upstream = new.upstream.map(|upstream| upstream.sealed);
+    let row = (id, new.user_hash, client, cookie, idle, end, due, new.sealed_session, upstream);
+    execute(database, sql, row).map(drop)
+}
+
 /// Everything is looked at before anything is changed, so that false means: nothing was changed.
-fn change_tokens(database: &Connection, session: &SessionId, change: &TokenChange) -> rusqlite::Result<bool> {
+pub(super) fn change_tokens(
+    database: &Connection,
+    session: &SessionId,
+    change: &TokenChange,
+) -> rusqlite::Result<bool> {
     let id = session.as_str();
     let is_there = "SELECT 1 FROM sessions WHERE id = ?1";
     if query_first(database, is_there, [id], |_| Ok(()))?.is_none() {
@@ -195,8 +201,9 @@ fn change_tokens(database: &Connection, session: &SessionId, change: &TokenChang
             return Ok(false);
         }
     }
-    let prolong = "UPDATE sessions SET idle_expires_at = ?2 WHERE id = ?1";
-    execute(database, prolong, (id, change.idle_expires_at.as_micros()))?;
+    let prolong = "UPDATE sessions SET idle_expires_at = ?2, client_id = coalesce(client_id, ?3) WHERE id = ?1";
+    let claimed_by = change.claimed_by.as_ref().map(ClientId::as_str);
+    execute(database, prolong, (id, change.idle_expires_at.as_micros(), claimed_by))?;
     let access = &change.access;
     let add = "INSERT INTO access_tokens (token_hash, session_id, scopes, expires_at) VALUES (?1, ?2, ?3, ?4)";
     let scopes = to_json(&access.scopes)?;
