@@ -118,9 +118,12 @@ fn look(path: &Path) -> Result<(Connection, Found), PersistenceError> {
     Ok((writing, found))
 }
 
+/// Looks without leaving a trace: as immutable, no file is made beside it that would have its mode.
 fn is_incumbent(path: &Path) -> bool {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let Ok(mut name) = url::Url::from_file_path(path) else { return false };
+    name.set_query(Some("immutable=1"));
+    let connection = Connection::open_with_flags(name.as_str(), flags);
     connection.is_ok_and(|connection| schema::is_of_the_python_product(&connection).unwrap_or(false))
 }
 
