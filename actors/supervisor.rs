@@ -25,7 +25,7 @@ use crate::ports::grant_store::GrantStore;
 use crate::ports::session_store::SessionStore;
 use crate::ports::signature_verifier::SignatureVerifier;
 use crate::ports::sql_engine::SqlEngine;
-use crate::sessions::{People, SessionPorts, SessionsHandle};
+use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
@@ -116,12 +116,14 @@ impl Supervisor {
             lifetimes: settings.lifetimes,
         };
         let authorization_codes = AuthorizationCodesHandle::start(&owners, keeper, guard("authorization_codes"));
+        let (ended_grants, to_revoke) = EndedGrants::channel();
         let session_ports = SessionPorts {
             store: Arc::clone(&ports.session_store),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
             people: people(&ports.login_method),
+            ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
         let refresher = Refresher {
@@ -134,8 +136,9 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             back_offs: DashMap::new(),
+            ended_grants,
         };
-        let token_refresh = TokenRefreshHandle::start(&owners, refresher, guard("token_refresh"));
+        let token_refresh = TokenRefreshHandle::start(&owners, refresher, to_revoke, guard("token_refresh"));
         let authorizer = Authorizer {
             client_registry: client_registry.clone(),
             authorization_codes: authorization_codes.clone(),
@@ -196,7 +199,7 @@ impl Supervisor {
     }
 
     /// Stops the actors in reverse order, after HTTP has stopped. What the audit log was told
-    /// is on disk when this returns.
+    /// is on disk when this returns; what is being revoked at the provider has some seconds.
     pub async fn stop(self) {
         // Without `..`, so that a new actor must be given its place here.
         let Handles {
@@ -210,6 +213,7 @@ impl Supervisor {
         } = self.handles;
         drop((self.workers, mcp_sessions));
         drop(authorization);
+        token_refresh.finish_revocations().await;
         drop(token_refresh);
         drop((client_registry, authorization_codes, sessions));
         if let Err(error) = audit_log.flush().await {

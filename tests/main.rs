@@ -43,5 +43,6 @@ mod upstream_http;
 mod upstream_keys;
 mod upstream_oidc;
 mod upstream_oidc_tokens;
+mod upstream_revocation;
 mod upstream_support;
 mod visit;

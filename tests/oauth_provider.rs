@@ -3,6 +3,7 @@
 use crate::common::{Browser, FakeProvider, OAuthClient, Page, Setup, TestApp, Tokens, UPSTREAM_TOKEN, query_of};
 use crate::upstream_support::dead_address;
 use serde_json::{Value, json};
+use std::time::Duration;
 use url::Url;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -156,6 +157,73 @@ async fn a_visitor_signs_in_at_the_provider_too() {
     let mut other = Browser::new(&app);
     let at_provider = other.open(app.url("/")).await.location();
     other.open(FakeProvider::refuse(&at_provider)).await.assert_error_page(403);
+}
+
+/// A visitor who has signed in at the provider.
+async fn visit(app: &TestApp, provider: &FakeProvider) -> Browser {
+    let mut browser = Browser::new(app);
+    let at_provider = browser.open(app.url("/")).await.location();
+    browser.open(provider.sign_in(&at_provider)).await;
+    browser
+}
+
+async fn tokens(app: &TestApp, provider: &FakeProvider, client: &OAuthClient) -> Tokens {
+    let mut browser = Browser::new(app);
+    let at_provider = to_provider(app, client, &mut browser).await;
+    let answer = client.answer(&browser.open(provider.sign_in(&at_provider)).await);
+    Tokens::of(client.redeem(app, &answer["code"]).await).await
+}
+
+fn revocations(app: &TestApp) -> Vec<Value> {
+    app.audit().into_iter().filter(|record| record["operation_name"] == "auth.upstream_revoked").collect()
+}
+
+#[tokio::test]
+async fn signing_out_revokes_the_providers_token_once_at_the_provider() {
+    let mut provider = FakeProvider::start().await;
+    let mut app = TestApp::with(provider.setup()).await;
+    let mut browser = visit(&app, &provider).await;
+    let home = browser.open(app.url("/")).await;
+    assert_eq!(browser.submit(&home, "", &[]).await.location().path(), "/signed-out");
+    assert_eq!(provider.revocation().await, format!("token={UPSTREAM_TOKEN}&token_type_hint=access_token"));
+    let stopping = app.begin_stop();
+    tokio::task::spawn_blocking(|| stopping.wait()).await.unwrap();
+    assert_eq!(provider.revocations_left(), 0);
+    let records = revocations(&app);
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (&records[0]["operation_status"], &records[0]["input_data"]["provider"]),
+        (&json!("success"), &json!("oidc"))
+    );
+    assert!(!records[0].to_string().contains(UPSTREAM_TOKEN), "{}", records[0]);
+}
+
+#[tokio::test]
+async fn the_provider_is_left_alone_until_the_last_session_of_the_person_is_revoked() {
+    let mut provider = FakeProvider::start().await;
+    let mut app = TestApp::with(provider.setup()).await;
+    let client = OAuthClient::register(&app).await;
+    let (first, last) = (tokens(&app, &provider, &client).await, tokens(&app, &provider, &client).await);
+    assert_eq!(client.revoke(&app, &first.refresh).await.status(), 200);
+    assert!(app.whoami(&last.access).await.contains("ada"));
+    assert_eq!(client.revoke(&app, &last.refresh).await.status(), 200);
+    provider.revocation().await;
+    let stopping = app.begin_stop();
+    tokio::task::spawn_blocking(|| stopping.wait()).await.unwrap();
+    assert_eq!((provider.revocations_left(), revocations(&app).len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_holds_up_no_sign_out() {
+    let silence = ResponseTemplate::new(200).set_delay(Duration::from_mins(10));
+    let mut provider = FakeProvider::revoking_with(silence).await;
+    let app = TestApp::with(provider.setup()).await;
+    let mut browser = visit(&app, &provider).await;
+    let home = browser.open(app.url("/")).await;
+    assert_eq!(browser.submit(&home, "", &[]).await.location().path(), "/signed-out");
+    provider.revocation().await;
+    assert!(browser.open(app.url("/")).await.location().as_str().contains("/login?"), "the person signs in anew");
+    assert_eq!(revocations(&app).len(), 0, "the provider has still not answered");
 }
 
 #[tokio::test]

@@ -48,16 +48,16 @@ fn profile() -> Value {
 }
 
 /// A simulator that answers everything right, except for what is mounted before.
-struct GitHub {
-    server: MockServer,
+pub(crate) struct GitHub {
+    pub(crate) server: MockServer,
 }
 
 impl GitHub {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self { server: MockServer::start().await }
     }
 
-    async fn with(self, verb: &str, at: &str, answer: ResponseTemplate) -> Self {
+    pub(crate) async fn with(self, verb: &str, at: &str, answer: ResponseTemplate) -> Self {
         Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.server).await;
         self
     }
@@ -71,7 +71,7 @@ impl GitHub {
             .await
     }
 
-    fn idp(&self) -> GitHubIdp {
+    pub(crate) fn idp(&self) -> GitHubIdp {
         idp_at(&self.server.uri(), http_client())
     }
 

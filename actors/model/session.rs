@@ -112,6 +112,18 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Whether the provider's tokens are to be revoked at the provider as well: when somebody
+    /// ended the session, not when its time was over or the provider was first.
+    #[must_use]
+    pub const fn revokes_upstream(self) -> bool {
+        match self {
+            Self::SignedOut | Self::Revoked | Self::CodeReplayed | Self::RefreshTokenReplayed | Self::UserRemoved => {
+                true
+            }
+            Self::Expired | Self::UpstreamGrantEnded => false,
+        }
+    }
+
     /// The word that the audit log uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -77,6 +77,36 @@ pub enum UpstreamError {
     },
 }
 
+impl UpstreamError {
+    /// Whether trying again may help.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Faulty { .. } => true,
+            Self::InvalidGrant { .. } | Self::Refused { .. } | Self::Unusable { .. } => false,
+        }
+    }
+}
+
+/// How far it reaches when a provider revokes the tokens of one login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationReach {
+    /// Those tokens end and no others.
+    Tokens,
+    /// Perhaps everything that the person has granted us, other logins included: RFC 7009
+    /// section 2.1 leaves that to the provider.
+    Grant,
+}
+
+/// What became of tokens that a provider was to revoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationResult {
+    /// They do not work any more, or had ended before.
+    Revoked,
+    /// The provider has no endpoint for that, or not for tokens of this kind.
+    NotOffered,
+}
+
 /// A provider as an OAuth authorization server that we are a client of.
 pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
     /// The provider's name, such as `github`.
@@ -96,4 +126,10 @@ pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
 
     /// Gets new tokens. When the provider gives no new refresh token the old one is kept.
     fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>>;
+
+    /// How far [`Self::revoke`] may reach, so that nobody else's session ends by it.
+    fn revocation_reach(&self) -> RevocationReach;
+
+    /// Revokes the tokens of one login. Safe to repeat.
+    fn revoke(&self, tokens: UpstreamTokens) -> PortFuture<'_, Result<RevocationResult, UpstreamError>>;
 }

@@ -1,6 +1,7 @@
 //! What sessions do with their store and their view, step by step.
 
 use super::SessionPorts;
+use super::ended_grants::EndedGrant;
 use super::messages::{NewSession, OpenedSession, RefreshError, RefreshTokens, SessionError};
 use super::people::Standing;
 use super::state::{
@@ -58,6 +59,7 @@ impl SessionKeeper {
         for id in gone {
             if let Some(session) = self.ports.store.remove_session(id).await? {
                 self.record_end(&session, EndReason::UserRemoved).await;
+                self.give_up_grant(&session, EndReason::UserRemoved);
             }
         }
         Ok(())
@@ -233,6 +235,15 @@ impl SessionKeeper {
     }
 
     pub(super) async fn end_session(&self, id: SessionId, reason: EndReason) -> Result<Option<Session>, SessionError> {
+        let ended = self.remove_session(id, reason).await?;
+        if let Some(session) = &ended {
+            self.give_up_grant(session, reason);
+        }
+        Ok(ended)
+    }
+
+    /// Ends a session, but for what it has at the provider.
+    async fn remove_session(&self, id: SessionId, reason: EndReason) -> Result<Option<Session>, SessionError> {
         // The view goes first: should the store fail, the tokens are dead all the same.
         self.view.remove_session(&id);
         let ended = self.ports.store.remove_session(id).await?;
@@ -240,6 +251,13 @@ impl SessionKeeper {
             self.record_end(session, reason).await;
         }
         Ok(ended)
+    }
+
+    /// Has the provider's tokens of an ended session revoked, some time soon.
+    fn give_up_grant(&self, session: &Session, reason: EndReason) {
+        if let Some(grant) = EndedGrant::of(session, reason) {
+            self.ports.ended_grants.push(grant);
+        }
     }
 
     async fn record_end(&self, session: &Session, reason: EndReason) {
@@ -258,11 +276,30 @@ impl SessionKeeper {
         // visit, which comes last, is still there to try again from.
         sessions.sort_by_key(|session| matches!(session.kind, SessionKind::Browser { .. }));
         sessions.iter().for_each(|session| self.view.remove_session(&session.id));
-        let mut count = 0;
+        let mut ended = Vec::new();
+        let outcome = self.remove_sessions(sessions, reason, &mut ended).await;
+        // Not before all are gone: a provider's token that may stand for more than its own
+        // session is not revoked while the person has others.
+        ended.iter().for_each(|session| self.give_up_grant(session, reason));
+        outcome.map(|()| ended.len())
+    }
+
+    async fn remove_sessions(
+        &self,
+        sessions: Vec<Session>,
+        reason: EndReason,
+        ended: &mut Vec<Session>,
+    ) -> Result<(), SessionError> {
         for session in sessions {
-            count += usize::from(self.end_session(session.id, reason).await?.is_some());
+            ended.extend(self.remove_session(session.id, reason).await?);
         }
-        Ok(count)
+        Ok(())
+    }
+
+    pub(super) async fn has_provider_session(&self, user: UserId) -> Result<bool, SessionError> {
+        let now = self.ports.clock.now();
+        let sessions = self.ports.store.list_user_sessions(user).await?;
+        Ok(sessions.iter().any(|session| session.upstream.is_some() && !session.is_expired(now)))
     }
 
     pub(super) async fn find_session(&self, id: SessionId) -> Result<Option<Session>, SessionError> {

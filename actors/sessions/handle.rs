@@ -2,8 +2,9 @@
 
 use super::flow::SessionKeeper;
 use super::messages::{
-    EndSession, EndUserSessions, FindBrowserSession, FindSession, IssueTokens, ListRefreshDue, NewSession, OpenSession,
-    OpenedSession, RefreshError, RefreshTokens, RevokeToken, SessionError, StoreUpstreamTokens,
+    EndSession, EndUserSessions, FindBrowserSession, FindSession, HasProviderSession, IssueTokens, ListRefreshDue,
+    NewSession, OpenSession, OpenedSession, RefreshError, RefreshTokens, RevokeToken, SessionError,
+    StoreUpstreamTokens,
 };
 use super::view::AccessTokenView;
 use super::{SessionPorts, Sessions};
@@ -148,6 +149,14 @@ impl SessionsHandle {
     /// When the store failed.
     pub async fn find_browser_session(&self, cookie: Secret) -> Result<Option<Session>, SessionError> {
         ask(NAME, &self.address, FindBrowserSession { cookie }, ASK_DEADLINE).await
+    }
+
+    /// Whether the person has a live session that holds a provider's tokens.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn has_provider_session(&self, user_id: UserId) -> Result<bool, SessionError> {
+        ask(NAME, &self.address, HasProviderSession { user_id }, ASK_DEADLINE).await
     }
 
     /// Sessions whose provider token expires before `before` and can be refreshed.

@@ -136,6 +136,13 @@ pub(crate) struct FindBrowserSession {
     pub(crate) cookie: Secret,
 }
 
+/// Whether a person has a live session that holds a provider's tokens. Sent by `token_refresh`.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, SessionError>")]
+pub(crate) struct HasProviderSession {
+    pub(crate) user_id: UserId,
+}
+
 /// Sessions whose provider token expires soon. Sent by `token_refresh`.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Vec<SessionId>, SessionError>")]

@@ -1,10 +1,12 @@
 //! Sessions and our own tokens: opened, verified, refreshed, ended.
 //!
 //! Owns every session and token, in its store, and publishes a view of the live access tokens
-//! that all workers read without asking. Rank 1: tells `audit_log`. Timers: `TickExpiry` sweeps
+//! that all workers read without asking. What a provider gave for a session that was ended on
+//! purpose is left in a queue, for whoever revokes it there. Rank 1: tells `audit_log`. Timers: `TickExpiry` sweeps
 //! what is over; judging compares with the time as well, so the timer only frees memory. If it
 //! dies, no token is issued or ended any more and the process ends.
 
+mod ended_grants;
 mod flow;
 mod handle;
 mod messages;
@@ -14,6 +16,7 @@ mod state;
 mod tests;
 mod view;
 
+pub(crate) use ended_grants::{EndedGrant, EndedGrants, EndedGrantsQueue};
 pub use handle::{InvalidToken, SessionsHandle};
 pub use messages::{NewSession, OpenedSession, RefreshError, SessionError};
 pub(crate) use people::People;
@@ -28,8 +31,8 @@ use crate::ports::session_store::SessionStore;
 use actix::{Actor, AsyncContext, Context};
 use flow::SessionKeeper;
 use messages::{
-    EndSession, EndUserSessions, FindBrowserSession, FindSession, IssueTokens, ListRefreshDue, OpenSession,
-    RefreshTokens, RevokeToken, StoreUpstreamTokens, TickExpiry,
+    EndSession, EndUserSessions, FindBrowserSession, FindSession, HasProviderSession, IssueTokens, ListRefreshDue,
+    OpenSession, RefreshTokens, RevokeToken, StoreUpstreamTokens, TickExpiry,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +48,8 @@ pub(crate) struct SessionPorts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) audit_log: AuditLogHandle,
     pub(crate) people: People,
+    /// Takes what is to be revoked at the provider.
+    pub(crate) ended_grants: EndedGrants,
 }
 
 /// The actor: a door in front of [`SessionKeeper`], which holds no state of its own but the
@@ -80,6 +85,7 @@ answered_by! {
     EndUserSessions => Result<usize, SessionError>, |keeper, message| keeper.end_user_sessions(message.user_id, message.reason);
     FindSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_session(message.session_id);
     FindBrowserSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_browser_session(message.cookie);
+    HasProviderSession => Result<bool, SessionError>, |keeper, message| keeper.has_provider_session(message.user_id);
     ListRefreshDue => Result<Vec<crate::model::ids::SessionId>, SessionError>, |keeper, message| keeper.list_refresh_due(message.before, message.limit);
     StoreUpstreamTokens => Result<bool, SessionError>, |keeper, message| keeper.store_upstream_tokens(message.session_id, message.tokens);
     TickExpiry => (), |keeper, _message| keeper.sweep();

@@ -8,7 +8,9 @@ use crate::model::timestamp::Timestamp;
 use crate::model::token::UpstreamTokens;
 use crate::ports::PortFuture;
 use crate::ports::clock::Clock;
-use crate::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use crate::ports::upstream_idp::{
+    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +19,16 @@ const REQUEST: Duration = Duration::from_millis(200);
 /// How long its access tokens work.
 const TOKEN: Duration = Duration::from_secs(3_600);
 
+/// What it does when it is asked to revoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Revocation {
+    #[default]
+    OfTokens,
+    OfGrants,
+    NotOffered,
+    NeverAnswered,
+}
+
 #[derive(Debug, Default)]
 struct State {
     challenges: Vec<(CodeChallenge, Secret)>,
@@ -24,6 +36,8 @@ struct State {
     failures: Vec<UpstreamError>,
     refused: Option<&'static str>,
     is_keeping_refresh_tokens: bool,
+    revoked: Vec<String>,
+    revocation: Revocation,
     count: usize,
 }
 
@@ -61,6 +75,27 @@ impl FakeIdp {
     #[must_use]
     pub fn refreshed_with(&self) -> Vec<String> {
         self.state.lock().unwrap().refreshed_with.clone()
+    }
+
+    /// From now on a revocation may reach beyond the tokens that it names.
+    pub fn revoke_whole_grants(&self) {
+        self.state.lock().unwrap().revocation = Revocation::OfGrants;
+    }
+
+    /// From now on nothing can be revoked.
+    pub fn offer_no_revocation(&self) {
+        self.state.lock().unwrap().revocation = Revocation::NotOffered;
+    }
+
+    /// From now on a revocation is never answered.
+    pub fn hang(&self) {
+        self.state.lock().unwrap().revocation = Revocation::NeverAnswered;
+    }
+
+    /// The access tokens that were to be revoked, in order.
+    #[must_use]
+    pub fn revoked(&self) -> Vec<String> {
+        self.state.lock().unwrap().revoked.clone()
     }
 
     /// A provider that is down for a moment.
@@ -137,6 +172,29 @@ impl UpstreamIdp for FakeIdp {
                 return Err(UpstreamError::Refused { provider, error, detail: None });
             }
             Ok(self.tokens(false))
+        })
+    }
+
+    fn revocation_reach(&self) -> RevocationReach {
+        if self.state.lock().unwrap().revocation == Revocation::OfGrants {
+            RevocationReach::Grant
+        } else {
+            RevocationReach::Tokens
+        }
+    }
+
+    fn revoke(&self, tokens: UpstreamTokens) -> PortFuture<'_, Result<RevocationResult, UpstreamError>> {
+        Box::pin(async move {
+            let revocation = self.state.lock().unwrap().revocation;
+            if revocation == Revocation::NotOffered {
+                return Ok(RevocationResult::NotOffered);
+            }
+            self.state.lock().unwrap().revoked.push(tokens.access_token.expose().to_owned());
+            if revocation == Revocation::NeverAnswered {
+                std::future::pending::<()>().await;
+            }
+            self.answer().await?;
+            Ok(RevocationResult::Revoked)
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::model::timestamp::Timestamp;
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::clock::Clock;
 use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
-use crate::sessions::{People, SessionPorts, SessionsHandle};
+use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
@@ -58,6 +58,7 @@ pub(crate) struct Rig {
     pub(crate) sessions: SessionsHandle,
     pub(crate) token_refresh: TokenRefreshHandle,
     pub(crate) authorization: AuthorizationHandle,
+    pub(crate) ended_grants: EndedGrants,
     settings: Settings,
     ended_sender: mpsc::UnboundedSender<&'static str>,
 }
@@ -133,12 +134,14 @@ impl Rig {
         let authorization_codes = AuthorizationCodesHandle::start(&here, keeper, guard("authorization_codes"));
         let passwords = Arc::new(FakePasswords::default());
         let session_store = Arc::new(Unsteady::<MemorySessions>::default());
+        let (ended_grants, to_revoke) = EndedGrants::channel();
         let session_ports = SessionPorts {
             store: Arc::clone(&session_store) as _,
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
             people: People::Listed(Arc::clone(&passwords) as _),
+            ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
         let sessions = sessions.await.unwrap();
@@ -150,8 +153,9 @@ impl Rig {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             back_offs: DashMap::new(),
+            ended_grants: ended_grants.clone(),
         };
-        let token_refresh = TokenRefreshHandle::start(&here, refresher, guard("token_refresh"));
+        let token_refresh = TokenRefreshHandle::start(&here, refresher, to_revoke, guard("token_refresh"));
         let authorizer = Authorizer {
             client_registry: client_registry.clone(),
             authorization_codes: authorization_codes.clone(),
@@ -186,6 +190,7 @@ impl Rig {
             sessions,
             token_refresh,
             authorization,
+            ended_grants,
             settings,
             ended_sender,
         }
@@ -215,6 +220,7 @@ impl Rig {
             entropy: Arc::new(SeededEntropy::new(8)),
             audit_log: self.audit_log.clone(),
             people: People::Listed(Arc::clone(&self.passwords) as _),
+            ended_grants: self.ended_grants.clone(),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());
         SessionsHandle::start(&Arbiter::current(), ports, self.settings.lifetimes, guard).await.unwrap()

@@ -11,7 +11,7 @@ use crate::model::token::UpstreamTokens;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::upstream_idp::{UpstreamError, UpstreamIdp};
-use crate::sessions::{SessionError, SessionsHandle};
+use crate::sessions::{EndedGrant, EndedGrants, SessionError, SessionsHandle};
 use dashmap::DashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(crate) struct Refresher {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) back_offs: DashMap<SessionId, BackOff>,
+    /// Takes tokens that came too late for their session.
+    pub(crate) ended_grants: EndedGrants,
 }
 
 impl Refresher {
@@ -94,8 +96,10 @@ impl Refresher {
         let refresh_token = new.refresh_token.or(Some(old));
         let access_token = new.access_token.clone();
         let tokens = UpstreamTokens { refresh_token, ..new };
-        let is_kept = self.sessions.store_upstream_tokens(session.id.clone(), tokens).await.map_err(unavailable)?;
-        if !is_kept {
+        let stored = self.sessions.store_upstream_tokens(session.id.clone(), tokens.clone()).await;
+        if !stored.map_err(unavailable)? {
+            // The session ended meanwhile, and who ended it did not know of these.
+            self.ended_grants.push(EndedGrant::with(session, tokens));
             return Err(TokenRefreshError::SessionEnded);
         }
         self.back_offs.remove(&session.id);
@@ -104,11 +108,16 @@ impl Refresher {
     }
 
     fn back_off(&self, id: &SessionId) {
+        let previous = self.back_offs.get(id).map(|back_off| *back_off);
+        self.back_offs.insert(id.clone(), BackOff::after(previous, self.clock.now(), self.random()));
+    }
+
+    /// Chance for a back-off.
+    pub(super) fn random(&self) -> u8 {
         let mut random = [0_u8; 1];
         self.entropy.fill(&mut random);
-        let previous = self.back_offs.get(id).map(|back_off| *back_off);
         let [random] = random;
-        self.back_offs.insert(id.clone(), BackOff::after(previous, self.clock.now(), random));
+        random
     }
 
     async fn record(&self, session: &Session, status: OperationStatus, error: Option<&str>) {

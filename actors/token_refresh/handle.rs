@@ -6,6 +6,7 @@ use super::messages::{GetFreshToken, TokenRefreshError};
 use crate::mailbox::{EndGuard, ask};
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
+use crate::sessions::{EndedGrants, EndedGrantsQueue};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use std::time::Duration;
 
@@ -13,16 +14,34 @@ const NAME: &str = "token_refresh";
 /// A refresh includes a request to the provider, which has a limit of its own below this.
 const REFRESH_DEADLINE: Duration = Duration::from_secs(25);
 
+/// How long the end of the process waits for revocations.
+const SETTLE_WITHIN: Duration = Duration::from_secs(3);
+
 /// Asks for fresh tokens.
 #[derive(Clone, Debug)]
 pub struct TokenRefreshHandle {
     address: Addr<TokenRefresh>,
+    ended_grants: EndedGrants,
 }
 
 impl TokenRefreshHandle {
-    pub(crate) fn start(arbiter: &ArbiterHandle, refresher: Refresher, guard: EndGuard) -> Self {
-        let start = move |_: &mut Context<TokenRefresh>| TokenRefresh::new(refresher, guard);
-        Self { address: TokenRefresh::start_in_arbiter(arbiter, start) }
+    pub(crate) fn start(
+        arbiter: &ArbiterHandle,
+        refresher: Refresher,
+        ended: EndedGrantsQueue,
+        guard: EndGuard,
+    ) -> Self {
+        let ended_grants = refresher.ended_grants.clone();
+        let start = move |_: &mut Context<TokenRefresh>| TokenRefresh::new(refresher, ended, guard);
+        Self { address: TokenRefresh::start_in_arbiter(arbiter, start), ended_grants }
+    }
+
+    /// Lets revocations at the provider that are under way come to their end, for some seconds
+    /// at most: who signs out and stops the server means both.
+    pub(crate) async fn finish_revocations(&self) {
+        if tokio::time::timeout(SETTLE_WITHIN, self.ended_grants.wait_until_settled()).await.is_err() {
+            tracing::warn!("the process ends before all ended sessions were revoked at the provider");
+        }
     }
 
     /// The provider's token of a session, refreshed first when it is used up; `None` when the

@@ -1,13 +1,15 @@
-//! Token refresh: keeps the providers' tokens fresh.
+//! Token refresh: keeps the providers' tokens fresh, and has them revoked when they are done with.
 //!
-//! Owns the refreshes under way: one per session, however many calls wait for it. Rank 2: asks
-//! `sessions` and the identity provider, tells `audit_log`. Timers: `TickRefresh` looks for
-//! tokens that expire soon. If it dies, calls that need a provider's token fail and the
-//! process ends; what was refreshed is in the store.
+//! Owns the refreshes under way: one per session, however many calls wait for it; and the
+//! revocations under way. Rank 2: asks `sessions` and the identity provider, tells `audit_log`.
+//! Timers: `TickRefresh` looks for tokens that expire soon. If it dies, calls that need a
+//! provider's token fail and the process ends; what was refreshed is in the store, what was to be
+//! revoked is not.
 
 mod flow;
 mod handle;
 mod messages;
+mod revoke;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ pub use messages::TokenRefreshError;
 use crate::mailbox::EndGuard;
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
+use crate::sessions::EndedGrantsQueue;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 pub(crate) use flow::Refresher;
 use flow::{AHEAD, SKEW};
@@ -36,12 +39,14 @@ const REFRESHES_MAX: usize = 8;
 pub(crate) struct TokenRefresh {
     refresher: Arc<Refresher>,
     flights: Flights,
+    /// Taken when the actor starts.
+    ended: Option<EndedGrantsQueue>,
     _guard: EndGuard,
 }
 
 impl TokenRefresh {
-    pub(crate) fn new(refresher: Refresher, guard: EndGuard) -> Self {
-        Self { refresher: Arc::new(refresher), flights: Flights::default(), _guard: guard }
+    pub(crate) fn new(refresher: Refresher, ended: EndedGrantsQueue, guard: EndGuard) -> Self {
+        Self { refresher: Arc::new(refresher), flights: Flights::default(), ended: Some(ended), _guard: guard }
     }
 
     /// Joins the session's flight, or starts one.
@@ -67,6 +72,9 @@ impl Actor for TokenRefresh {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1_024);
         ctx.run_interval(REFRESH_INTERVAL, |_, ctx| ctx.notify(TickRefresh));
+        if let Some(ended) = self.ended.take() {
+            ctx.spawn(revoke::revoke_all(Arc::clone(&self.refresher), ended).into_actor(self));
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod revoking;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]

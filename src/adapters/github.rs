@@ -5,6 +5,7 @@
 //! commas, and there is no `id_token`; the person is asked for at the API.
 
 mod emails;
+mod revocation;
 
 use super::http_client::HttpClient;
 use super::upstream_api::{JsonRequest, get_json, get_json_if_allowed};
@@ -21,7 +22,9 @@ use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::PortFuture;
 use mxcp_actors::ports::clock::Clock;
-use mxcp_actors::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use mxcp_actors::ports::upstream_idp::{
+    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+};
 use oauth2::AuthType;
 use serde_json::Value;
 use std::sync::Arc;
@@ -60,6 +63,7 @@ pub struct GitHubIdp {
     token_url: Url,
     user_url: String,
     emails_url: String,
+    revocation_url: Url,
     http: HttpClient,
     clock: Arc<dyn Clock>,
 }
@@ -81,7 +85,9 @@ impl GitHubIdp {
         let token_url = endpoint("token_url", &settings.token_url)?;
         let api = api_base(&token_url);
         let (user_url, emails_url) = (format!("{api}/user"), format!("{api}/user/emails"));
-        Ok(Self { settings, auth_url, token_url, user_url, emails_url, http, clock })
+        let revocation_url = revocation::url(&api, &settings.client_id)
+            .ok_or_else(|| UpstreamSettingsError::new("token_url", "has no API beside it"))?;
+        Ok(Self { settings, auth_url, token_url, user_url, emails_url, revocation_url, http, clock })
     }
 
     fn token_endpoint(&self) -> Result<TokenEndpoint<'_>, UpstreamError> {
@@ -179,6 +185,18 @@ impl UpstreamIdp for GitHubIdp {
         Box::pin(async move {
             let answer = self.token_endpoint()?.refresh(refresh_token).await?;
             Ok(answer.into_tokens(self.clock.now()))
+        })
+    }
+
+    /// GitHub ends the one token that is named; each login has its own.
+    fn revocation_reach(&self) -> RevocationReach {
+        RevocationReach::Tokens
+    }
+
+    fn revoke(&self, tokens: UpstreamTokens) -> PortFuture<'_, Result<RevocationResult, UpstreamError>> {
+        Box::pin(async move {
+            let (id, secret) = (&self.settings.client_id, &self.settings.client_secret);
+            revocation::revoke(&self.http, &self.revocation_url, (id, secret), &tokens.access_token).await
         })
     }
 }

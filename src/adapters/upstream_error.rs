@@ -9,6 +9,9 @@ use url::form_urlencoded;
 /// How many characters of a provider's own words are repeated.
 const TEXT_CHARS_MAX: usize = 200;
 
+/// The longest error code that is repeated.
+const ERROR_CODE_BYTES_MAX: usize = 64;
+
 /// Says that the provider's answer is of no use.
 pub(super) fn unusable(provider: &str, detail: impl Into<String>) -> UpstreamError {
     UpstreamError::Unusable { provider: provider.to_owned(), detail: detail.into() }
@@ -62,6 +65,13 @@ pub(super) fn clean_text(text: &str, secrets: &[&Secret]) -> String {
         clean = clean.replace(&encoded, "[redacted]");
     }
     clean.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+/// An error code for showing. What does not look like one could be anything.
+pub(super) fn clean_code(code: &str) -> String {
+    let is_code = (1..=ERROR_CODE_BYTES_MAX).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
+    if is_code { code.to_owned() } else { "an error without a proper code".to_owned() }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! answer: faults of the server, and errors that come with status 200.
 
 use super::http_client::HttpClient;
-use super::upstream_error::{check_status, clean_text, no_answer, unusable};
+use super::upstream_error::{check_status, clean_code, clean_text, no_answer, unusable};
 use http::StatusCode;
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::principal::User;
@@ -27,9 +27,6 @@ use url::Url;
 
 /// The longest lifetime that is believed, so that adding it to a time cannot overflow.
 const LIFETIME_MAX: Duration = Duration::from_hours(10 * 366 * 24);
-
-/// The longest error code that is repeated.
-const ERROR_CODE_BYTES_MAX: usize = 64;
 
 type TokenBody = StandardTokenResponse<IdTokenField, BasicTokenType>;
 type TokenFault = RequestTokenError<UpstreamError, BasicErrorResponse>;
@@ -275,11 +272,4 @@ fn refresh_token(body: &TokenBody) -> Option<Secret> {
 fn is_oauth_error(body: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(body)
         .is_ok_and(|body| body.get("error").is_some_and(serde_json::Value::is_string))
-}
-
-/// An error code for showing. What does not look like one could be anything.
-fn clean_code(code: &str) -> String {
-    let is_code = (1..=ERROR_CODE_BYTES_MAX).contains(&code.len())
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
-    if is_code { code.to_owned() } else { "an error without a proper code".to_owned() }
 }

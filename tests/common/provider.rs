@@ -5,7 +5,8 @@ use crate::upstream_keys::{RSA, signed};
 use mxcp::adapters::system::SystemClock;
 use mxcp_actors::ports::clock::Clock as _;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
 use url::Url;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -19,6 +20,7 @@ pub(crate) const UPSTREAM_TOKEN: &str = "upstream-access-token-5d1f";
 pub(crate) struct FakeProvider {
     server: MockServer,
     nonce: watch::Sender<String>,
+    revoked: mpsc::UnboundedReceiver<String>,
 }
 
 /// The token endpoint.
@@ -41,21 +43,43 @@ impl Respond for TokenEndpoint {
     }
 }
 
+/// The revocation endpoint, which passes on what it was sent.
+struct RevocationEndpoint {
+    revoked: mpsc::UnboundedSender<String>,
+    answer: ResponseTemplate,
+}
+
+impl Respond for RevocationEndpoint {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        self.revoked.send(String::from_utf8(request.body.clone()).unwrap()).unwrap();
+        self.answer.clone()
+    }
+}
+
 impl FakeProvider {
     pub(crate) async fn start() -> Self {
+        Self::revoking_with(ResponseTemplate::new(200)).await
+    }
+
+    /// A provider whose revocation endpoint gives that answer.
+    pub(crate) async fn revoking_with(revocation: ResponseTemplate) -> Self {
         let server = MockServer::start().await;
         let (nonce, receiver) = watch::channel(String::new());
         let issuer = server.uri();
         let discovery = json!({
             "issuer": issuer, "authorization_endpoint": format!("{issuer}/login"), "token_endpoint": format!("{issuer}/token"),
             "jwks_uri": format!("{issuer}/jwks"), "userinfo_endpoint": format!("{issuer}/userinfo"),
+            "revocation_endpoint": format!("{issuer}/revoke"),
         });
         answer(&server, "GET", "/.well-known/openid-configuration", &discovery).await;
         answer(&server, "GET", "/jwks", &json!({"keys": [RSA.jwk("k1")]})).await;
         answer(&server, "GET", "/userinfo", &json!({"sub": "user-7", "preferred_username": "ada"})).await;
         let tokens = TokenEndpoint { issuer, nonce: receiver };
         Mock::given(method("POST")).and(path("/token")).respond_with(tokens).mount(&server).await;
-        Self { server, nonce }
+        let (sender, revoked) = mpsc::unbounded_channel();
+        let revocation = RevocationEndpoint { revoked: sender, answer: revocation };
+        Mock::given(method("POST")).and(path("/revoke")).respond_with(revocation).mount(&server).await;
+        Self { server, nonce, revoked }
     }
 
     /// A daemon whose people sign in here.
@@ -91,6 +115,17 @@ impl FakeProvider {
         let mut back = Url::parse(&query["redirect_uri"]).unwrap();
         back.query_pairs_mut().extend_pairs(parameters).append_pair("state", &query["state"]);
         back
+    }
+
+    /// The form of the next revocation that the provider is asked for.
+    pub(crate) async fn revocation(&mut self) -> String {
+        let next = tokio::time::timeout(Duration::from_secs(30), self.revoked.recv()).await;
+        next.unwrap_or_else(|_| panic!("nothing was revoked")).unwrap()
+    }
+
+    /// How many revocations were asked for that [`Self::revocation`] has not given out.
+    pub(crate) fn revocations_left(&self) -> usize {
+        self.revoked.len()
     }
 
     /// Everything that the provider was sent, as text.

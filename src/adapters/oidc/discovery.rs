@@ -39,6 +39,7 @@ struct RawMetadata {
     token_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
@@ -58,7 +59,9 @@ pub(super) struct Metadata {
     pub(super) jwks_uri: Url,
     /// Where the person's profile is.
     pub(super) userinfo_endpoint: Option<Url>,
-    /// How we authenticate at the token endpoint.
+    /// Where tokens are revoked.
+    pub(super) revocation_endpoint: Option<Url>,
+    /// How we authenticate at the token endpoint, and where tokens are revoked.
     pub(super) auth_type: AuthType,
     /// Whether the provider takes PKCE with S256.
     pub(super) takes_challenge: bool,
@@ -90,6 +93,7 @@ fn check(raw: RawMetadata, config_url: &str) -> Result<Metadata, String> {
         token_endpoint: endpoint("token_endpoint", &raw.token_endpoint)?,
         jwks_uri: endpoint("jwks_uri", &raw.jwks_uri)?,
         userinfo_endpoint: raw.userinfo_endpoint.map(|url| endpoint("userinfo_endpoint", &url)).transpose()?,
+        revocation_endpoint: raw.revocation_endpoint.map(|url| endpoint("revocation_endpoint", &url)).transpose()?,
         auth_type: auth_type(raw.token_endpoint_auth_methods_supported.as_deref())?,
         // A provider that does not say may still take it, and one that does not ignores it.
         takes_challenge: raw.code_challenge_methods_supported.is_none_or(|methods| methods.iter().any(|m| m == "S256")),

@@ -16,6 +16,7 @@ use super::cached_document::CachedDocument;
 use super::http_client::HttpClient;
 use super::upstream_api::{JsonRequest, get_json};
 use super::upstream_error::unusable;
+use super::upstream_revocation::{RevocationEndpoint, TokenKind};
 use super::upstream_settings::UpstreamSettingsError;
 use super::upstream_token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
 use super::upstream_url::AuthorizationUrl;
@@ -27,7 +28,9 @@ use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::PortFuture;
 use mxcp_actors::ports::clock::Clock;
-use mxcp_actors::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use mxcp_actors::ports::upstream_idp::{
+    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -102,6 +105,28 @@ impl OidcIdp {
                 dialect: STANDARD,
             },
         )
+    }
+
+    /// Revokes the refresh token first: while it works it gives new access tokens. The access
+    /// token is named as well, because not every provider ends it with the other (RFC 7009
+    /// section 2.1).
+    async fn revoke_both(&self, tokens: UpstreamTokens) -> Result<RevocationResult, UpstreamError> {
+        let metadata = self.metadata().await?;
+        let Some(url) = &metadata.revocation_endpoint else { return Ok(RevocationResult::NotOffered) };
+        let endpoint = RevocationEndpoint {
+            http: &self.http,
+            provider: &self.name,
+            url,
+            client_id: &self.settings.client_id,
+            client_secret: &self.settings.client_secret,
+            auth_type: &metadata.auth_type,
+        };
+        let refresh = match &tokens.refresh_token {
+            Some(token) => endpoint.revoke(token, TokenKind::Refresh).await?,
+            None => RevocationResult::NotOffered,
+        };
+        let access = endpoint.revoke(&tokens.access_token, TokenKind::Access).await?;
+        Ok(if refresh == RevocationResult::Revoked { refresh } else { access })
     }
 
     async fn write_url(&self, request: UpstreamAuthorization) -> Result<String, UpstreamError> {
@@ -228,6 +253,16 @@ impl UpstreamIdp for OidcIdp {
             let answer = self.token_endpoint(&metadata)?.refresh(refresh_token).await?;
             Ok(answer.into_tokens(self.clock.now()))
         })
+    }
+
+    /// Some providers take back all that a person has granted us, whichever token is named, and
+    /// the discovery document does not tell which ones do.
+    fn revocation_reach(&self) -> RevocationReach {
+        RevocationReach::Grant
+    }
+
+    fn revoke(&self, tokens: UpstreamTokens) -> PortFuture<'_, Result<RevocationResult, UpstreamError>> {
+        Box::pin(self.revoke_both(tokens))
     }
 }
 

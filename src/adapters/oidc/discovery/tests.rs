@@ -24,6 +24,7 @@ fn the_defaults_are_those_of_the_specification() {
     assert!(!metadata.sends_issuer);
     assert_eq!(metadata.algorithms, ALGORITHMS);
     assert!(metadata.userinfo_endpoint.is_none());
+    assert!(metadata.revocation_endpoint.is_none());
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn the_issuer_must_belong_to_the_address() {
 
 #[test]
 fn an_endpoint_without_tls_is_refused() {
-    for name in ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] {
+    for name in ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "revocation_endpoint"] {
         let problem = checked(|document| document[name] = json!("http://idp.example.com/x")).unwrap_err();
         assert!(problem.starts_with(name), "{problem}");
     }

@@ -1,0 +1,119 @@
+//! The revocation endpoint of a provider (RFC 7009).
+//!
+//! Written here and not with the `oauth2` crate, which takes no revocation endpoint without TLS,
+//! not even on this machine, where our other endpoints may be.
+
+use super::http_client::HttpClient;
+use super::upstream_error::{check_status, clean_code, clean_text, no_answer, unusable};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use mxcp_actors::model::secret::Secret;
+use mxcp_actors::ports::upstream_idp::{RevocationResult, UpstreamError};
+use oauth2::AuthType;
+use serde::Deserialize;
+use url::{Url, form_urlencoded};
+
+/// What kind of token is to be revoked, for the hint (RFC 7009 section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// A refresh token.
+    Refresh,
+    /// An access token.
+    Access,
+}
+
+impl TokenKind {
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Refresh => "refresh_token",
+            Self::Access => "access_token",
+        }
+    }
+}
+
+/// A provider's revocation endpoint, and who we are there: the same as at its token endpoint.
+#[derive(Debug)]
+pub(super) struct RevocationEndpoint<'a> {
+    /// Carries the requests.
+    pub(super) http: &'a HttpClient,
+    /// The provider's name, for errors.
+    pub(super) provider: &'a str,
+    /// Where it is.
+    pub(super) url: &'a Url,
+    /// Our identifier.
+    pub(super) client_id: &'a str,
+    /// Our secret; empty when the provider gave none.
+    pub(super) client_secret: &'a Secret,
+    /// Whether identifier and secret travel in the header or in the body.
+    pub(super) auth_type: &'a AuthType,
+}
+
+/// An error answer of RFC 6749 section 5.2.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+    error_description: Option<String>,
+}
+
+impl RevocationEndpoint<'_> {
+    /// Revokes `token`. One that is not valid any more is as good as revoked.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal or of no use.
+    pub(super) async fn revoke(&self, token: &Secret, kind: TokenKind) -> Result<RevocationResult, UpstreamError> {
+        let request = self
+            .prepare(token, kind)
+            .ok_or_else(|| unusable(self.provider, "the request that revokes a token could not be built"))?;
+        let response = self.http.send(request).await.map_err(|fault| no_answer(self.provider, &fault))?;
+        check_status(self.provider, &response)?;
+        if response.status().is_success() {
+            return Ok(RevocationResult::Revoked);
+        }
+        let Ok(refusal) = serde_json::from_slice::<Refusal>(response.body()) else {
+            let detail = format!("the revocation endpoint answered with status {}", response.status().as_u16());
+            return Err(unusable(self.provider, detail));
+        };
+        match refusal.error.as_str() {
+            // Such a token deserves a 200 (section 2.2), but not every provider has read that far.
+            "invalid_token" | "invalid_grant" => Ok(RevocationResult::Revoked),
+            "unsupported_token_type" => Ok(RevocationResult::NotOffered),
+            _ => Err(self.refused(&refusal, token)),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal, token: &Secret) -> UpstreamError {
+        let sent = [token, self.client_secret];
+        UpstreamError::Refused {
+            provider: self.provider.to_owned(),
+            error: clean_text(&clean_code(&refusal.error), &sent),
+            detail: refusal.error_description.as_deref().map(|text| clean_text(text, &sent)),
+        }
+    }
+
+    fn prepare(&self, token: &Secret, kind: TokenKind) -> Option<http::Request<Vec<u8>>> {
+        let mut builder = http::Request::post(self.url.as_str())
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("token", token.expose()).append_pair("token_type_hint", kind.hint());
+        if matches!(self.auth_type, AuthType::BasicAuth) && !self.client_secret.is_empty() {
+            builder = builder.header(AUTHORIZATION, self.basic()?);
+        } else {
+            form.append_pair("client_id", self.client_id);
+            if !self.client_secret.is_empty() {
+                form.append_pair("client_secret", self.client_secret.expose());
+            }
+        }
+        builder.body(form.finish().into_bytes()).ok()
+    }
+
+    /// Identifier and secret, both form-encoded (RFC 6749 section 2.3.1).
+    fn basic(&self) -> Option<HeaderValue> {
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let credentials = format!("{}:{}", encode(self.client_id), encode(self.client_secret.expose()));
+        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(credentials))).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
