@@ -2,9 +2,9 @@
 //! clients and which of their assertions were used, in files that only their owner may read.
 //!
 //! Our tokens, codes and client secrets are kept as hashes only, which the ports see to. What
-//! names people or holds a provider's tokens is sealed ([`seal`]). A change is answered when it
+//! names people or holds a provider's tokens is sealed (`seal`). A change is answered when it
 //! would survive a loss of power; changes that queue up meanwhile share the next fsync
-//! ([`lane`]). Owns files, encoding and keys; must not judge what is in a record.
+//! (`lane`). Owns files, encoding and keys; must not judge what is in a record.
 
 mod error;
 mod files;
