@@ -4,6 +4,7 @@ use super::ids::{ClientId, SessionId, UserId};
 use super::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A person as a provider described them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Principal {
     /// The person; `None` when authentication is off.
-    pub user: Option<User>,
+    pub user: Option<Arc<User>>,
     /// The client that calls for them.
     pub client_id: Option<ClientId>,
     /// The session that the call belongs to.

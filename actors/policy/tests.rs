@@ -45,7 +45,7 @@ fn user(email: Option<&str>, role: &str) -> Arc<Principal> {
         capabilities: Vec::new(),
         claims: json!({}),
     };
-    Arc::new(Principal { user: Some(user), client_id: None, session_id: None, scopes: ScopeSet::default() })
+    Arc::new(Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() })
 }
 
 fn denies(condition: &str, principal: &Arc<Principal>, arguments: &Value) -> bool {

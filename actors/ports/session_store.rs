@@ -6,6 +6,7 @@ use crate::model::secret::TokenHash;
 use crate::model::session::Session;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, Rotation, UpstreamTokens};
+use std::sync::Arc;
 
 /// A change of tokens that happens whole or not at all.
 #[derive(Clone, Debug)]
@@ -31,10 +32,14 @@ pub struct StoredSession {
     pub access_tokens: Vec<AccessTokenRecord>,
 }
 
+/// What is done with each session that is loaded.
+pub type SessionVisitor = Arc<dyn Fn(StoredSession) + Send + Sync>;
+
 /// Keeps sessions and tokens.
 pub trait SessionStore: Send + Sync + std::fmt::Debug {
-    /// Every session that is not over, with its access tokens.
-    fn load_sessions(&self, now: Timestamp) -> StoreResult<'_, Vec<StoredSession>>;
+    /// Shows every session that is not over, with its access tokens, in no order and on several
+    /// threads at a time: there may be very many, and the daemon waits for it at its start.
+    fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()>;
 
     /// Adds a session.
     fn insert_session(&self, session: Session) -> StoreResult<'_, ()>;

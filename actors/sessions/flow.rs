@@ -17,10 +17,11 @@ use crate::model::session::{EndReason, Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, IssuedTokens, RefreshTokenRecord, Rotation, UpstreamTokens};
 use crate::ports::StoreError;
-use crate::ports::session_store::{StoredSession, TokenChange};
+use crate::ports::session_store::{SessionVisitor, StoredSession, TokenChange};
 use crate::settings::Lifetimes;
 use serde_json::json;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// The most rows that one step of a sweep touches, so that it never takes long.
 const SWEEP_STEP: usize = 1_000;
@@ -45,18 +46,20 @@ impl SessionKeeper {
     /// Makes known what the store holds: the sessions of people who may still be signed in, with
     /// what is known of them now.
     pub(super) async fn load_sessions(&self) -> Result<(), StoreError> {
-        let mut gone = Vec::new();
-        for StoredSession { session, access_tokens } in self.ports.store.load_sessions(self.ports.clock.now()).await? {
-            match self.ports.people.standing(&session.user) {
+        let (gone, mut all_gone) = mpsc::unbounded_channel();
+        let (view, people) = (Arc::clone(&self.view), self.ports.people.clone());
+        let visit: SessionVisitor =
+            Arc::new(move |StoredSession { session, access_tokens }| match people.standing(&session.user) {
                 Standing::Known(user) => {
-                    self.view.add_session(&Session { user: *user, ..session });
-                    access_tokens.iter().for_each(|token| self.view.add_token(token));
+                    view.add_session(&session, user);
+                    access_tokens.iter().for_each(|token| view.add_token(token));
                 }
                 Standing::Elsewhere => {}
-                Standing::Gone => gone.push(session.id),
-            }
-        }
-        for id in gone {
+                // The receiver lives until all were shown.
+                Standing::Gone => drop(gone.send(session.id)),
+            });
+        self.ports.store.load_sessions(self.ports.clock.now(), visit).await?;
+        while let Ok(id) = all_gone.try_recv() {
             if let Some(session) = self.ports.store.remove_session(id).await? {
                 self.record_end(&session, EndReason::UserRemoved).await;
                 self.give_up_grant(&session, EndReason::UserRemoved);
@@ -71,7 +74,7 @@ impl SessionKeeper {
         let hash = cookie.as_ref().map(Secret::hash);
         let session = open_session(new, id.clone(), hash, self.ports.clock.now(), &self.lifetimes);
         // The view goes first: once it is stored somebody may end it, which must find it there.
-        self.view.add_session(&session);
+        self.view.add_session(&session, Arc::new(session.user.clone()));
         if let Err(error) = self.ports.store.insert_session(session).await {
             self.view.remove_session(&id);
             return Err(error.into());
@@ -317,7 +320,7 @@ impl SessionKeeper {
     /// The session with what is known of the person now, if they may still be signed in.
     fn current(&self, session: Session) -> Option<Session> {
         match self.ports.people.standing(&session.user) {
-            Standing::Known(user) => Some(Session { user: *user, ..session }),
+            Standing::Known(user) => Some(Session { user: Arc::unwrap_or_clone(user), ..session }),
             Standing::Elsewhere | Standing::Gone => None,
         }
     }

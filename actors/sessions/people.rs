@@ -21,7 +21,7 @@ pub(crate) enum People {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Standing {
     /// They may be signed in, and this is what is known of them now.
-    Known(Box<User>),
+    Known(Arc<User>),
     /// They signed in where nobody signs in at present.
     Elsewhere,
     /// They are not in the directory any more.
@@ -33,9 +33,9 @@ impl People {
     pub(super) fn standing(&self, user: &User) -> Standing {
         match self {
             Self::Listed(directory) if directory.name() == user.provider => {
-                directory.find_user(&user.id).map_or(Standing::Gone, |user| Standing::Known(Box::new(user)))
+                directory.find_user(&user.id).map_or(Standing::Gone, Standing::Known)
             }
-            Self::OfProvider(name) if *name == user.provider => Standing::Known(Box::new(user.clone())),
+            Self::OfProvider(name) if *name == user.provider => Standing::Known(Arc::new(user.clone())),
             Self::Listed(_) | Self::OfProvider(_) | Self::Nobody => Standing::Elsewhere,
         }
     }

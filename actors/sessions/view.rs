@@ -4,7 +4,7 @@
 //! never waits for a store. What is ended is gone from here before anyone is told that it is.
 
 use crate::model::ids::{ClientId, SessionId};
-use crate::model::principal::Principal;
+use crate::model::principal::{Principal, User};
 use crate::model::resource::Resource;
 use crate::model::secret::TokenHash;
 use crate::model::session::Session;
@@ -40,10 +40,10 @@ impl AccessTokenView {
         self.removals.subscribe()
     }
 
-    /// Makes a session known, still without tokens.
-    pub(super) fn add_session(&self, session: &Session) {
+    /// Makes a session known as that of `user`, still without tokens.
+    pub(super) fn add_session(&self, session: &Session, user: Arc<User>) {
         let principal = Principal {
-            user: Some(session.user.clone()),
+            user: Some(user),
             client_id: session.client_id().cloned(),
             session_id: Some(session.id.clone()),
             scopes: session.scopes.clone(),

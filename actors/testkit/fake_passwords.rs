@@ -6,6 +6,7 @@ use crate::model::principal::User;
 use crate::model::secret::Secret;
 use crate::ports::PortFuture;
 use crate::ports::password_directory::{PasswordCheckError, PasswordDirectory};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Everybody's password is `password-of-` and their name; everybody but `mallory` exists.
@@ -27,9 +28,9 @@ impl PasswordDirectory for FakePasswords {
         "fake"
     }
 
-    fn find_user(&self, id: &UserId) -> Option<User> {
+    fn find_user(&self, id: &UserId) -> Option<Arc<User>> {
         let username = id.as_str().strip_prefix("fake:").filter(|username| *username != "mallory")?;
-        Some(user(username))
+        Some(Arc::new(user(username)))
     }
 
     fn verify(&self, username: String, password: Secret) -> PortFuture<'_, Result<Option<User>, PasswordCheckError>> {

@@ -21,3 +21,25 @@ pub mod samples;
 pub mod seeded_entropy;
 pub mod tokio_clock;
 pub mod unsteady;
+
+use crate::model::timestamp::Timestamp;
+use crate::ports::StoreError;
+use crate::ports::session_store::{SessionStore, SessionVisitor, StoredSession};
+use std::sync::Arc;
+
+/// Every session that `store` shows, all at once.
+///
+/// # Errors
+/// Those of the store.
+pub async fn load_sessions(store: &dyn SessionStore, now: Timestamp) -> Result<Vec<StoredSession>, StoreError> {
+    let (shown, seen) = tokio::sync::mpsc::unbounded_channel();
+    // The receiver lives until all were shown.
+    let visit: SessionVisitor = Arc::new(move |stored| drop(shown.send(stored)));
+    store.load_sessions(now, visit).await?;
+    let mut seen = seen;
+    let mut sessions = Vec::new();
+    while let Ok(stored) = seen.try_recv() {
+        sessions.push(stored);
+    }
+    Ok(sessions)
+}

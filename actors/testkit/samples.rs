@@ -13,6 +13,7 @@ use crate::model::session::{Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A PKCE verifier of the right shape.
@@ -51,7 +52,7 @@ pub fn user(username: &str) -> User {
 #[must_use]
 pub fn principal(username: &str, session: &SessionId) -> Principal {
     Principal {
-        user: Some(user(username)),
+        user: Some(Arc::new(user(username))),
         client_id: Some(ClientId::new("app")),
         session_id: Some(session.clone()),
         scopes: scopes("mxcp:access"),

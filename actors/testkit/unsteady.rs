@@ -15,7 +15,7 @@ use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens}
 use crate::ports::assertion_store::{AssertionStore, AssertionUse};
 use crate::ports::client_store::ClientStore;
 use crate::ports::grant_store::{GrantStore, Redemption};
-use crate::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
+use crate::ports::session_store::{SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use crate::ports::{StoreError, StoreResult};
 use std::sync::Mutex;
 use tokio::task::yield_now;
@@ -113,7 +113,7 @@ passed_on! { GrantStore:
 }
 
 passed_on! { SessionStore:
-    load_sessions(now: Timestamp) -> Vec<StoredSession>;
+    load_sessions(now: Timestamp, visit: SessionVisitor) -> ();
     insert_session(session: Session) -> ();
     find_session(id: SessionId) -> Option<Session>;
     list_user_sessions(user: UserId) -> Vec<Session>;

@@ -70,7 +70,7 @@ pub struct LocalUsers {
 }
 
 struct Account {
-    user: User,
+    user: Arc<User>,
     hash: Arc<PasswordHash>,
 }
 
@@ -95,7 +95,7 @@ impl LocalUsers {
             }
             let hash = parse(&user.password_hash).map_err(refuse)?;
             decoys.push(Arc::new(decoy_of(&hash)));
-            let account = Account { user: describe(&user), hash: Arc::new(hash) };
+            let account = Account { user: Arc::new(describe(&user)), hash: Arc::new(hash) };
             if accounts.insert(user.username.clone(), account).is_some() {
                 return Err(refuse("the name is there twice".to_owned()));
             }
@@ -125,7 +125,7 @@ impl LocalUsers {
         };
         let is_right = self.verify_in_turn(hash, password).await?;
         // The user is looked up again so that a decoy can never stand for anybody.
-        Ok(self.accounts.get(username).filter(|_| is_right).map(|account| account.user.clone()))
+        Ok(self.accounts.get(username).filter(|_| is_right).map(|account| User::clone(&account.user)))
     }
 
     async fn verify_in_turn(&self, hash: Arc<PasswordHash>, password: Secret) -> Result<bool, PasswordCheckError> {
@@ -151,9 +151,9 @@ impl PasswordDirectory for LocalUsers {
         PROVIDER
     }
 
-    fn find_user(&self, id: &UserId) -> Option<User> {
+    fn find_user(&self, id: &UserId) -> Option<Arc<User>> {
         let username = id.as_str().strip_prefix(PROVIDER)?.strip_prefix(':')?;
-        self.accounts.get(username).map(|account| account.user.clone())
+        self.accounts.get(username).map(|account| Arc::clone(&account.user))
     }
 
     fn verify(&self, username: String, password: Secret) -> PortFuture<'_, Result<Option<User>, PasswordCheckError>> {

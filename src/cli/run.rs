@@ -133,5 +133,5 @@ fn read_user(text: &str) -> anyhow::Result<Principal> {
         capabilities: list_of("capabilities"),
         claims: value.clone(),
     };
-    Ok(Principal { user: Some(user), client_id: None, session_id: None, scopes: ScopeSet::default() })
+    Ok(Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() })
 }

@@ -7,7 +7,7 @@ use crate::model::session::{Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
 use crate::ports::StoreResult;
-use crate::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
+use crate::ports::session_store::{SessionStore, SessionVisitor, StoredSession, SweptTokens, TokenChange};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -26,11 +26,11 @@ pub struct MemorySessions {
 }
 
 impl SessionStore for MemorySessions {
-    fn load_sessions(&self, now: Timestamp) -> StoreResult<'_, Vec<StoredSession>> {
+    fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()> {
         locked(&self.rows, |rows| {
-            let live = rows.sessions.values().filter(|session| !session.is_expired(now));
-            live.map(|session| StoredSession { session: session.clone(), access_tokens: rows.tokens_of(&session.id) })
-                .collect()
+            for session in rows.sessions.values().filter(|session| !session.is_expired(now)) {
+                visit(StoredSession { session: session.clone(), access_tokens: rows.tokens_of(&session.id) });
+            }
         })
     }
 

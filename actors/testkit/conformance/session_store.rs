@@ -5,7 +5,7 @@ use crate::model::session::{Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::Rotation;
 use crate::ports::session_store::{SessionStore, TokenChange};
-use crate::testkit::samples;
+use crate::testkit::{load_sessions, samples};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -119,11 +119,11 @@ async fn upstream_tokens_are_replaced(store: &dyn SessionStore) {
 }
 
 async fn what_is_live_is_loaded(store: &dyn SessionStore) {
-    let mut loaded = store.load_sessions(at(200)).await.unwrap();
+    let mut loaded = load_sessions(store, at(200)).await.unwrap();
     loaded.sort_by(|one, other| one.session.id.cmp(&other.session.id));
     assert_eq!(loaded.iter().map(|stored| stored.session.id.as_str()).collect::<Vec<_>>(), ["b1", "s1", "s2"]);
     assert_eq!(loaded.iter().map(|stored| stored.access_tokens.len()).collect::<Vec<_>>(), [0, 2, 0]);
-    let loaded = store.load_sessions(at(3_600)).await.unwrap();
+    let loaded = load_sessions(store, at(3_600)).await.unwrap();
     let loaded: Vec<_> = loaded.iter().map(|stored| stored.session.id.as_str()).collect();
     assert_eq!(loaded, ["s1"], "only s1 was used, and so lives beyond its first idle limit");
 }
@@ -166,7 +166,7 @@ async fn an_unclaimed_session_is_claimed_by_one(store: &dyn SessionStore) {
     let later = TokenChange { claimed_by: Some(ClientId::new("late")), ..change("later", None) };
     assert!(store.change_tokens(id("s1"), later).await.unwrap());
     assert_eq!(store.find_session(id("s1")).await.unwrap().unwrap().kind, bound, "it is bound for good");
-    let loaded = store.load_sessions(at(200)).await.unwrap();
+    let loaded = load_sessions(store, at(200)).await.unwrap();
     assert_eq!(loaded.iter().map(|stored| &stored.session.kind).collect::<Vec<_>>(), [&bound]);
     let of_ada = store.list_user_sessions(UserId::of("fake", "ada")).await.unwrap();
     assert_eq!(of_ada.iter().map(|session| &session.kind).collect::<Vec<_>>(), [&bound]);

@@ -7,8 +7,9 @@ use mxcp_actors::model::session::{Session, SessionKind};
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, UpstreamTokens};
 use mxcp_actors::ports::StoreError;
-use mxcp_actors::ports::session_store::StoredSession;
+use mxcp_actors::ports::session_store::{SessionVisitor, StoredSession};
 use std::num::NonZero;
+use std::sync::mpsc::sync_channel;
 
 /// The place of a login under way.
 pub(super) fn login_place(handle: &TokenHash) -> Place<'_> {
@@ -131,30 +132,50 @@ impl SessionRow {
     }
 }
 
-/// Opens all rows on all cores: the daemon waits for it at its start.
-pub(super) fn open_all(
-    mut rows: Vec<(SessionRow, Vec<AccessTokenRecord>)>,
+/// A live session as it is kept, with its access tokens.
+pub(super) type LiveRow = (SessionRow, Vec<AccessTokenRecord>);
+
+/// How many rows a thread takes at a time.
+const CHUNK: usize = 256;
+/// How many chunks may wait for a thread, so that reading does not run far ahead.
+const CHUNKS_WAITING: usize = 4;
+
+/// Opens rows on all cores while `read` still reads them, and shows the sessions to `visit`: the
+/// daemon waits for it at its start.
+pub(super) fn show_all(
     sealer: &Sealer,
-) -> Result<Vec<StoredSession>, StoreError> {
+    visit: &SessionVisitor,
+    read: impl FnOnce(&mut dyn FnMut(LiveRow)) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = rows.len().div_ceil(cores).max(1);
-    let mut shares = Vec::new();
-    while !rows.is_empty() {
-        shares.push(rows.split_off(rows.len().saturating_sub(share)));
-    }
-    let open = |share: Vec<(SessionRow, Vec<AccessTokenRecord>)>| -> Result<Vec<StoredSession>, StoreError> {
-        let opened = share
-            .into_iter()
-            .map(|(row, access_tokens)| Ok(StoredSession { session: row.open(sealer)?, access_tokens }));
-        opened.collect()
-    };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(|| open(share))).collect();
-        let mut sessions = Vec::new();
-        for thread in threads {
-            let panicked = |_| StoreError { detail: "reading the sessions panicked".to_owned() };
-            sessions.append(&mut thread.join().map_err(panicked)??);
+        let (mut queues, mut threads) = (Vec::new(), Vec::new());
+        for _ in 0..cores {
+            let (queue, chunks) = sync_channel::<Vec<LiveRow>>(CHUNKS_WAITING);
+            queues.push(queue);
+            threads.push(scope.spawn(move || chunks.iter().flatten().try_for_each(|row| show(row, sealer, visit))));
         }
-        Ok(sessions)
+        let mut turns = queues.iter().cycle();
+        let mut send = |chunk: Vec<LiveRow>| {
+            // A thread that has ended says why when it is joined.
+            let _is_taken = turns.next().is_some_and(|queue| queue.send(chunk).is_ok());
+        };
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let outcome = read(&mut |row| {
+            chunk.push(row);
+            if chunk.len() == CHUNK {
+                send(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)));
+            }
+        });
+        send(chunk);
+        drop(queues);
+        let panicked = |_| StoreError { detail: "reading the sessions panicked".to_owned() };
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(panicked)?)?;
+        outcome
     })
+}
+
+fn show((row, access_tokens): LiveRow, sealer: &Sealer, visit: &SessionVisitor) -> Result<(), StoreError> {
+    visit(StoredSession { session: row.open(sealer)?, access_tokens });
+    Ok(())
 }

@@ -8,7 +8,7 @@ use mxcp_actors::model::secret::{Secret, TokenHash};
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::assertion_store::AssertionUse;
 use mxcp_actors::ports::session_store::TokenChange;
-use mxcp_actors::testkit::{conformance, samples};
+use mxcp_actors::testkit::{conformance, load_sessions, samples};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -101,7 +101,7 @@ async fn everything_is_there_after_a_restart() {
         let settings = settings(kind, &folder);
         fill(&open(&settings)).await;
         let Stores { clients, assertions, grants, sessions } = open(&settings);
-        let loaded = sessions.load_sessions(at(100)).await.unwrap();
+        let loaded = load_sessions(sessions.as_ref(), at(100)).await.unwrap();
         let [stored] = loaded.as_slice() else { panic!("one session: {loaded:?}") };
         let upstream = stored.session.upstream.as_ref().unwrap();
         assert!(upstream.access_token.matches("upstream-access"));

@@ -5,7 +5,7 @@ use super::super::{KeySource, PersistenceError, Stores, key_file_of};
 use super::*;
 use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
 use mxcp_actors::model::secret::TokenHash;
-use mxcp_actors::testkit::samples;
+use mxcp_actors::testkit::{load_sessions, samples};
 use std::fs;
 use tempfile::TempDir;
 
@@ -15,7 +15,7 @@ const SEALED: u64 = 5;
 
 /// Everything that [`fill`] put in is there.
 async fn assert_readable(Stores { grants, sessions, .. }: &Stores) {
-    let loaded = sessions.load_sessions(at(100)).await.unwrap();
+    let loaded = load_sessions(sessions.as_ref(), at(100)).await.unwrap();
     assert_eq!(loaded.len(), 1);
     let session = sessions.find_session(SessionId::new("s1")).await.unwrap().unwrap();
     assert!(session.upstream.unwrap().access_token.matches("upstream-access"));

@@ -5,13 +5,13 @@ use super::engine::Writer;
 use super::layout::{Parts, Space, framed, from_json, sortable, to_json};
 use super::tokens;
 use super::view::View;
-use crate::adapters::persistence::records::{NewSession, SealedUpstream, SessionRow, open_all};
+use crate::adapters::persistence::records::{LiveRow, NewSession, SealedUpstream, SessionRow, show_all};
 use mxcp_actors::model::ids::{SessionId, UserId};
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::session::Session;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
-use mxcp_actors::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
+use mxcp_actors::ports::session_store::{SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use mxcp_actors::ports::{StoreError, StoreResult};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -108,12 +108,9 @@ fn sessions_by_time(keys: Vec<super::view::Entry>) -> Result<Vec<SessionId>, Sto
 }
 
 impl SessionStore for SledStore {
-    fn load_sessions(&self, now: Timestamp) -> StoreResult<'_, Vec<StoredSession>> {
+    fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()> {
         let sealer = Arc::clone(&self.sealer);
-        self.reads.run(move |reader| {
-            let rows = reader.look(|view| read_live(view, now))?;
-            open_all(rows, &sealer)
-        })
+        self.reads.run(move |reader| reader.look(|view| show_all(&sealer, &visit, |give| read_live(view, now, give))))
     }
 
     fn insert_session(&self, session: Session) -> StoreResult<'_, ()> {
@@ -281,7 +278,7 @@ pub(super) fn change_tokens(
 }
 
 /// The rows of what is live, each with its tokens.
-fn read_live(view: &View<'_>, now: Timestamp) -> Result<Vec<(SessionRow, Vec<AccessTokenRecord>)>, StoreError> {
+fn read_live(view: &View<'_>, now: Timestamp, give: &mut dyn FnMut(LiveRow)) -> Result<(), StoreError> {
     let mut tokens: HashMap<String, Vec<AccessTokenRecord>> = HashMap::new();
     for (_, record) in view.scan(&Space::AccessTokens.all(), usize::MAX)? {
         let token: AccessTokenRecord = from_json(&record)?;
@@ -289,12 +286,11 @@ fn read_live(view: &View<'_>, now: Timestamp) -> Result<Vec<(SessionRow, Vec<Acc
             tokens.entry(token.session_id.as_str().to_owned()).or_default().push(token);
         }
     }
-    let mut live = Vec::new();
     for id in sessions_by_time(view.scan(&Space::SessionsByExpiry.since_after(now), usize::MAX)?)? {
         if let Some(row) = find(view, id.as_str().to_owned())? {
             let tokens = tokens.remove(id.as_str()).unwrap_or_default();
-            live.push((row, tokens));
+            give((row, tokens));
         }
     }
-    Ok(live)
+    Ok(())
 }

@@ -10,8 +10,8 @@ use mxcp_actors::model::ids::{ClientId, SessionId};
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::ports::StoreError;
 use mxcp_actors::ports::entropy::Entropy as _;
-use mxcp_actors::testkit::samples;
 use mxcp_actors::testkit::seeded_entropy::SeededEntropy;
+use mxcp_actors::testkit::{load_sessions, samples};
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::ops::Range;
@@ -228,7 +228,7 @@ async fn damage_is_told_and_nothing_is_begun_anew() {
         assert!(error.contains("is damaged") && error.contains("restore a backup"), "{name}: {error}");
     }
     write_files(&settings.path, &whole);
-    assert_eq!(open(&settings).sessions.load_sessions(at(100)).await.unwrap().len(), 1);
+    assert_eq!(load_sessions(open(&settings).sessions.as_ref(), at(100)).await.unwrap().len(), 1);
 }
 
 #[test]
@@ -290,7 +290,7 @@ async fn a_first_start_that_was_broken_off_is_made_good() {
     drop(sled::open(&settings.path).unwrap());
     fill(&open(&settings)).await;
     fs::rename(settings.path.join("mxcp-version"), settings.path.join("mxcp-version.new")).unwrap();
-    assert_eq!(open(&settings).sessions.load_sessions(at(100)).await.unwrap().len(), 1);
+    assert_eq!(load_sessions(open(&settings).sessions.as_ref(), at(100)).await.unwrap().len(), 1);
     assert_eq!(fs::read_to_string(settings.path.join("mxcp-version")).unwrap(), "1\n");
 }
 

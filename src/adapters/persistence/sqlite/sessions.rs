@@ -1,7 +1,7 @@
 //! Sessions and the hashes of their tokens.
 
 use super::{SqliteStore, execute, hash_of, json_of, limit, query, query_first, to_json};
-use crate::adapters::persistence::records::{NewSession, SealedUpstream, SessionRow, open_all};
+use crate::adapters::persistence::records::{LiveRow, NewSession, SealedUpstream, SessionRow, show_all};
 use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::TokenHash;
@@ -9,7 +9,7 @@ use mxcp_actors::model::session::Session;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
 use mxcp_actors::ports::StoreResult;
-use mxcp_actors::ports::session_store::{SessionStore, StoredSession, SweptTokens, TokenChange};
+use mxcp_actors::ports::session_store::{SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,11 +55,12 @@ impl SqliteStore {
 }
 
 impl SessionStore for SqliteStore {
-    fn load_sessions(&self, now: Timestamp) -> StoreResult<'_, Vec<StoredSession>> {
+    fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()> {
         let sealer = Arc::clone(&self.sealer);
         self.reads.run(move |engine| {
-            let rows = read_live(engine.database(), now).map_err(|error| super::store_error(&error))?;
-            open_all(rows, &sealer)
+            show_all(&sealer, &visit, |give| {
+                read_live(engine.database(), now, give).map_err(|error| super::store_error(&error))
+            })
         })
     }
 
@@ -217,8 +218,8 @@ pub(super) fn change_tokens(
     Ok(true)
 }
 
-/// The rows of what is live, each with its tokens.
-fn read_live(database: &Connection, now: Timestamp) -> rusqlite::Result<Vec<(SessionRow, Vec<AccessTokenRecord>)>> {
+/// Gives the rows of what is live, each with its tokens.
+fn read_live(database: &Connection, now: Timestamp, give: &mut dyn FnMut(LiveRow)) -> rusqlite::Result<()> {
     let now = now.as_micros();
     let mut tokens: HashMap<String, Vec<AccessTokenRecord>> = HashMap::new();
     let all = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE expires_at > ?1";
@@ -226,9 +227,12 @@ fn read_live(database: &Connection, now: Timestamp) -> rusqlite::Result<Vec<(Ses
         tokens.entry(token.session_id.as_str().to_owned()).or_default().push(token);
     }
     let live = concat!("SELECT ", session_columns!(), " FROM sessions WHERE min(idle_expires_at, expires_at) > ?1");
-    query(database, live, [now], |row| {
+    let mut statement = database.prepare_cached(live)?;
+    let mut rows = statement.query([now])?;
+    while let Some(row) = rows.next()? {
         let row = session_row(row)?;
         let tokens = tokens.remove(&row.id).unwrap_or_default();
-        Ok((row, tokens))
-    })
+        give((row, tokens));
+    }
+    Ok(())
 }

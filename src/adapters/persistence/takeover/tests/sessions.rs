@@ -5,6 +5,7 @@ use mxcp_actors::model::ids::{SessionId, UserId};
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::session::SessionKind;
 use mxcp_actors::model::timestamp::Timestamp;
+use mxcp_actors::testkit::load_sessions;
 use std::time::Duration;
 
 fn at(seconds: f64) -> Timestamp {
@@ -27,7 +28,7 @@ async fn a_session_goes_over_with_its_person_its_tokens_and_those_of_the_provide
             let moved = case.take_over(&store).unwrap();
             assert_eq!((moved.sessions, moved.clients, moved.set_aside), (1, 1, None));
             let sessions = open(&store).sessions;
-            let loaded = sessions.load_sessions(surroundings().clock.now()).await.unwrap();
+            let loaded = load_sessions(sessions.as_ref(), surroundings().clock.now()).await.unwrap();
             let [stored] = loaded.as_slice() else { panic!("{loaded:?}") };
             let user = &stored.session.user;
             assert_eq!((&user.id, user.username.as_str()), (&UserId::of("github", "4711"), "ada"));
@@ -65,7 +66,7 @@ async fn nothing_lives_longer_than_it_would_here_or_there() {
     let (moved, stores) = case.moved();
     assert_eq!(moved.sessions, 3);
     let now = surroundings().clock.now();
-    let loaded = stores.sessions.load_sessions(now).await.unwrap();
+    let loaded = load_sessions(stores.sessions.as_ref(), now).await.unwrap();
     let lifetimes = Lifetimes::default();
     for stored in &loaded {
         let session = &stored.session;
@@ -101,7 +102,7 @@ async fn what_was_over_there_is_not_revived() {
     case.add_session(&session("norefresh", &no_refresh));
     let (moved, stores) = case.moved();
     assert_eq!((moved.sessions, moved.sessions_left_out), (2, BTreeMap::from([("expired".to_owned(), 5)])));
-    let loaded = stores.sessions.load_sessions(surroundings().clock.now()).await.unwrap();
+    let loaded = load_sessions(stores.sessions.as_ref(), surroundings().clock.now()).await.unwrap();
     let mut ids: Vec<_> = loaded.iter().map(|stored| stored.session.id.as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["refreshable", "s1"]);
@@ -171,7 +172,7 @@ async fn a_second_run_neither_doubles_anything_nor_brings_back_what_has_ended() 
         assert_eq!((again.sessions, again.sessions_before, again.clients, again.clients_before), (1, 2, 0, 1));
         let stores = open(&store);
         assert!(stores.sessions.find_session(SessionId::new("s1")).await.unwrap().is_none());
-        assert_eq!(stores.sessions.load_sessions(surroundings().clock.now()).await.unwrap().len(), 2);
+        assert_eq!(load_sessions(stores.sessions.as_ref(), surroundings().clock.now()).await.unwrap().len(), 2);
         assert_eq!(stores.clients.count_clients().await.unwrap(), 1);
     }
 }
