@@ -222,11 +222,13 @@ pub(super) fn change_tokens(
 fn read_live(database: &Connection, now: Timestamp, give: &mut dyn FnMut(LiveRow)) -> rusqlite::Result<()> {
     let now = now.as_micros();
     let mut tokens: HashMap<String, Vec<AccessTokenRecord>> = HashMap::new();
-    let all = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE expires_at > ?1";
+    // Nearly all rows are live. The sign keeps SQLite from going through an index to each of them
+    // alone, instead of reading the table from one end to the other.
+    let all = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE +expires_at > ?1";
     for token in query(database, all, [now], access_token)? {
         tokens.entry(token.session_id.as_str().to_owned()).or_default().push(token);
     }
-    let live = concat!("SELECT ", session_columns!(), " FROM sessions WHERE min(idle_expires_at, expires_at) > ?1");
+    let live = concat!("SELECT ", session_columns!(), " FROM sessions WHERE +min(idle_expires_at, expires_at) > ?1");
     let mut statement = database.prepare_cached(live)?;
     let mut rows = statement.query([now])?;
     while let Some(row) = rows.next()? {
