@@ -23,22 +23,23 @@ pub struct TokenChange {
     pub claimed_by: Option<ClientId>,
 }
 
-/// A session with its access tokens, as it is loaded at start.
+/// What is loaded at start.
 #[derive(Clone, Debug)]
-pub struct StoredSession {
-    /// The session.
-    pub session: Session,
-    /// Its access tokens.
-    pub access_tokens: Vec<AccessTokenRecord>,
+pub enum Loaded {
+    /// A session that is not over.
+    Session(Box<Session>),
+    /// An access token that is not over, also of a session that is.
+    AccessToken(AccessTokenRecord),
 }
 
-/// What is done with each session that is loaded.
-pub type SessionVisitor = Arc<dyn Fn(StoredSession) + Send + Sync>;
+/// What is done with each that is loaded.
+pub type SessionVisitor = Arc<dyn Fn(Loaded) + Send + Sync>;
 
 /// Keeps sessions and tokens.
 pub trait SessionStore: Send + Sync + std::fmt::Debug {
-    /// Shows every session that is not over, with its access tokens, in no order and on several
-    /// threads at a time: there may be very many, and the daemon waits for it at its start.
+    /// Shows every session that is not over, and when all were shown, every access token that is not
+    /// over; otherwise in no order, and on several threads at a time: there may be very many, and
+    /// the daemon waits for it at its start.
     fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()>;
 
     /// Adds a session.

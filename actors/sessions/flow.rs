@@ -17,7 +17,7 @@ use crate::model::session::{EndReason, Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, IssuedTokens, RefreshTokenRecord, Rotation, UpstreamTokens};
 use crate::ports::StoreError;
-use crate::ports::session_store::{SessionVisitor, StoredSession, TokenChange};
+use crate::ports::session_store::{Loaded, SessionVisitor, TokenChange};
 use crate::settings::Lifetimes;
 use serde_json::json;
 use std::sync::Arc;
@@ -48,16 +48,16 @@ impl SessionKeeper {
     pub(super) async fn load_sessions(&self) -> Result<(), StoreError> {
         let (gone, mut all_gone) = mpsc::unbounded_channel();
         let (view, people) = (Arc::clone(&self.view), self.ports.people.clone());
-        let visit: SessionVisitor =
-            Arc::new(move |StoredSession { session, access_tokens }| match people.standing(&session.user) {
-                Standing::Known(user) => {
-                    view.add_session(&session, user);
-                    access_tokens.iter().for_each(|token| view.add_token(token));
-                }
+        let visit: SessionVisitor = Arc::new(move |loaded| match loaded {
+            Loaded::Session(session) => match people.standing(&session.user) {
+                Standing::Known(user) => view.add_session(&session, user),
                 Standing::Elsewhere => {}
                 // The receiver lives until all were shown.
                 Standing::Gone => drop(gone.send(session.id)),
-            });
+            },
+            // Nothing happens to those of sessions that are not known.
+            Loaded::AccessToken(token) => view.add_token(&token),
+        });
         self.ports.store.load_sessions(self.ports.clock.now(), visit).await?;
         while let Ok(id) = all_gone.try_recv() {
             if let Some(session) = self.ports.store.remove_session(id).await? {

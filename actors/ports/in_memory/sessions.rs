@@ -7,7 +7,7 @@ use crate::model::session::{Session, SessionKind};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
 use crate::ports::StoreResult;
-use crate::ports::session_store::{SessionStore, SessionVisitor, StoredSession, SweptTokens, TokenChange};
+use crate::ports::session_store::{Loaded, SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -28,9 +28,10 @@ pub struct MemorySessions {
 impl SessionStore for MemorySessions {
     fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()> {
         locked(&self.rows, |rows| {
-            for session in rows.sessions.values().filter(|session| !session.is_expired(now)) {
-                visit(StoredSession { session: session.clone(), access_tokens: rows.tokens_of(&session.id) });
-            }
+            let live = rows.sessions.values().filter(|session| !session.is_expired(now));
+            live.for_each(|session| visit(Loaded::Session(Box::new(session.clone()))));
+            let live = rows.access.values().filter(|token| now < token.expires_at);
+            live.for_each(|token| visit(Loaded::AccessToken(token.clone())));
         })
     }
 
@@ -118,10 +119,6 @@ impl SessionStore for MemorySessions {
 }
 
 impl Rows {
-    fn tokens_of(&self, id: &SessionId) -> Vec<AccessTokenRecord> {
-        self.access.values().filter(|token| token.session_id == *id).cloned().collect()
-    }
-
     /// `None` when nothing was changed.
     fn change_tokens(&mut self, id: &SessionId, change: TokenChange) -> Option<()> {
         let session = self.sessions.get_mut(id)?;

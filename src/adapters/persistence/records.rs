@@ -5,9 +5,8 @@ use mxcp_actors::model::ids::{ClientId, SessionId};
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::session::{Session, SessionKind};
 use mxcp_actors::model::timestamp::Timestamp;
-use mxcp_actors::model::token::{AccessTokenRecord, UpstreamTokens};
+use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::StoreError;
-use mxcp_actors::ports::session_store::{SessionVisitor, StoredSession};
 use std::num::NonZero;
 use std::sync::mpsc::sync_channel;
 
@@ -132,31 +131,26 @@ impl SessionRow {
     }
 }
 
-/// A live session as it is kept, with its access tokens.
-pub(super) type LiveRow = (SessionRow, Vec<AccessTokenRecord>);
-
 /// How many rows a thread takes at a time.
 const CHUNK: usize = 256;
 /// How many chunks may wait for a thread, so that reading does not run far ahead.
 const CHUNKS_WAITING: usize = 4;
 
-/// Opens rows on all cores while `read` still reads them, and shows the sessions to `visit`: the
-/// daemon waits for it at its start.
-pub(super) fn show_all(
-    sealer: &Sealer,
-    visit: &SessionVisitor,
-    read: impl FnOnce(&mut dyn FnMut(LiveRow)) -> Result<(), StoreError>,
+/// Works on rows on all cores while `read` still reads them: the daemon waits for it at its start.
+pub(super) fn on_all_cores<R: Send>(
+    work: impl Fn(R) -> Result<(), StoreError> + Sync,
+    read: impl FnOnce(&mut dyn FnMut(R)) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (cores, work) = (std::thread::available_parallelism().map_or(1, NonZero::get), &work);
     std::thread::scope(|scope| {
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
         for _ in 0..cores {
-            let (queue, chunks) = sync_channel::<Vec<LiveRow>>(CHUNKS_WAITING);
+            let (queue, chunks) = sync_channel::<Vec<R>>(CHUNKS_WAITING);
             queues.push(queue);
-            threads.push(scope.spawn(move || chunks.iter().flatten().try_for_each(|row| show(row, sealer, visit))));
+            threads.push(scope.spawn(move || chunks.iter().flatten().try_for_each(work)));
         }
         let mut turns = queues.iter().cycle();
-        let mut send = |chunk: Vec<LiveRow>| {
+        let mut send = |chunk: Vec<R>| {
             // A thread that has ended says why when it is joined.
             let _is_taken = turns.next().is_some_and(|queue| queue.send(chunk).is_ok());
         };
@@ -173,9 +167,4 @@ pub(super) fn show_all(
         threads.into_iter().try_for_each(|thread| thread.join().map_err(panicked)?)?;
         outcome
     })
-}
-
-fn show((row, access_tokens): LiveRow, sealer: &Sealer, visit: &SessionVisitor) -> Result<(), StoreError> {
-    visit(StoredSession { session: row.open(sealer)?, access_tokens });
-    Ok(())
 }

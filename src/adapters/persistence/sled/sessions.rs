@@ -5,15 +5,14 @@ use super::engine::Writer;
 use super::layout::{Parts, Space, framed, from_json, sortable, to_json};
 use super::tokens;
 use super::view::View;
-use crate::adapters::persistence::records::{LiveRow, NewSession, SealedUpstream, SessionRow, show_all};
+use crate::adapters::persistence::records::{NewSession, SealedUpstream, SessionRow, on_all_cores};
 use mxcp_actors::model::ids::{SessionId, UserId};
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::session::Session;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
-use mxcp_actors::ports::session_store::{SessionStore, SessionVisitor, SweptTokens, TokenChange};
+use mxcp_actors::ports::session_store::{Loaded, SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use mxcp_actors::ports::{StoreError, StoreResult};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The value of a session.
@@ -110,7 +109,13 @@ fn sessions_by_time(keys: Vec<super::view::Entry>) -> Result<Vec<SessionId>, Sto
 impl SessionStore for SledStore {
     fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()> {
         let sealer = Arc::clone(&self.sealer);
-        self.reads.run(move |reader| reader.look(|view| show_all(&sealer, &visit, |give| read_live(view, now, give))))
+        self.reads.run(move |reader| {
+            reader.look(|view| {
+                let show = |row: SessionRow| row.open(&sealer).map(|session| visit(Loaded::Session(Box::new(session))));
+                on_all_cores(show, |give| live_sessions(view, now, give))?;
+                live_tokens(view, now, &visit)
+            })
+        })
     }
 
     fn insert_session(&self, session: Session) -> StoreResult<'_, ()> {
@@ -278,18 +283,18 @@ pub(super) fn change_tokens(
 }
 
 /// The rows of what is live, each with its tokens.
-fn read_live(view: &View<'_>, now: Timestamp, give: &mut dyn FnMut(LiveRow)) -> Result<(), StoreError> {
-    let mut tokens: HashMap<String, Vec<AccessTokenRecord>> = HashMap::new();
+fn live_sessions(view: &View<'_>, now: Timestamp, give: &mut dyn FnMut(SessionRow)) -> Result<(), StoreError> {
+    for id in sessions_by_time(view.scan(&Space::SessionsByExpiry.since_after(now), usize::MAX)?)? {
+        find(view, id.as_str().to_owned())?.into_iter().for_each(&mut *give);
+    }
+    Ok(())
+}
+
+fn live_tokens(view: &View<'_>, now: Timestamp, visit: &SessionVisitor) -> Result<(), StoreError> {
     for (_, record) in view.scan(&Space::AccessTokens.all(), usize::MAX)? {
         let token: AccessTokenRecord = from_json(&record)?;
         if token.expires_at > now {
-            tokens.entry(token.session_id.as_str().to_owned()).or_default().push(token);
-        }
-    }
-    for id in sessions_by_time(view.scan(&Space::SessionsByExpiry.since_after(now), usize::MAX)?)? {
-        if let Some(row) = find(view, id.as_str().to_owned())? {
-            let tokens = tokens.remove(id.as_str()).unwrap_or_default();
-            give((row, tokens));
+            visit(Loaded::AccessToken(token));
         }
     }
     Ok(())

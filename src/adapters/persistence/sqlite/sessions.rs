@@ -1,17 +1,16 @@
 //! Sessions and the hashes of their tokens.
 
 use super::{SqliteStore, execute, hash_of, json_of, limit, query, query_first, to_json};
-use crate::adapters::persistence::records::{LiveRow, NewSession, SealedUpstream, SessionRow, show_all};
+use crate::adapters::persistence::records::{NewSession, SealedUpstream, SessionRow, on_all_cores};
 use mxcp_actors::model::ids::{ClientId, SessionId, UserId};
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::session::Session;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
-use mxcp_actors::ports::StoreResult;
-use mxcp_actors::ports::session_store::{SessionStore, SessionVisitor, SweptTokens, TokenChange};
+use mxcp_actors::ports::session_store::{Loaded, SessionStore, SessionVisitor, SweptTokens, TokenChange};
+use mxcp_actors::ports::{StoreError, StoreResult};
 use rusqlite::{Connection, Row};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What [`session_row`] reads.
@@ -58,9 +57,11 @@ impl SessionStore for SqliteStore {
     fn load_sessions(&self, now: Timestamp, visit: SessionVisitor) -> StoreResult<'_, ()> {
         let sealer = Arc::clone(&self.sealer);
         self.reads.run(move |engine| {
-            show_all(&sealer, &visit, |give| {
-                read_live(engine.database(), now, give).map_err(|error| super::store_error(&error))
-            })
+            let database = engine.database();
+            let show = |row: SessionRow| row.open(&sealer).map(|session| visit(Loaded::Session(Box::new(session))));
+            on_all_cores(show, |give| each(database, LIVE_SESSIONS, now, session_row, give))?;
+            let show = |row: TokenRow| row.open().map(|token| visit(Loaded::AccessToken(token)));
+            on_all_cores(show, |give| each(database, LIVE_TOKENS, now, TokenRow::read, give))
         })
     }
 
@@ -218,23 +219,51 @@ pub(super) fn change_tokens(
     Ok(true)
 }
 
-/// Gives the rows of what is live, each with its tokens.
-fn read_live(database: &Connection, now: Timestamp, give: &mut dyn FnMut(LiveRow)) -> rusqlite::Result<()> {
-    let now = now.as_micros();
-    let mut tokens: HashMap<String, Vec<AccessTokenRecord>> = HashMap::new();
-    // Nearly all rows are live. The sign keeps SQLite from going through an index to each of them
-    // alone, instead of reading the table from one end to the other.
-    let all = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE +expires_at > ?1";
-    for token in query(database, all, [now], access_token)? {
-        tokens.entry(token.session_id.as_str().to_owned()).or_default().push(token);
+// Nearly all rows are live. The signs keep SQLite from going through an index to each of them
+// alone, instead of reading a table from one end to the other.
+const LIVE_SESSIONS: &str =
+    concat!("SELECT ", session_columns!(), " FROM sessions WHERE +min(idle_expires_at, expires_at) > ?1");
+const LIVE_TOKENS: &str = "SELECT token_hash, session_id, scopes, expires_at FROM access_tokens WHERE +expires_at > ?1";
+
+/// An access token as it is kept.
+struct TokenRow {
+    hash: TokenHash,
+    session_id: String,
+    scopes: String,
+    expires_at: i64,
+}
+
+impl TokenRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { hash: hash_of(row, 0)?, session_id: row.get(1)?, scopes: row.get(2)?, expires_at: row.get(3)? })
     }
-    let live = concat!("SELECT ", session_columns!(), " FROM sessions WHERE +min(idle_expires_at, expires_at) > ?1");
-    let mut statement = database.prepare_cached(live)?;
-    let mut rows = statement.query([now])?;
-    while let Some(row) = rows.next()? {
-        let row = session_row(row)?;
-        let tokens = tokens.remove(&row.id).unwrap_or_default();
-        give((row, tokens));
+
+    fn open(self) -> Result<AccessTokenRecord, StoreError> {
+        let damaged = |error| StoreError { detail: format!("a record of access_tokens: {error}") };
+        Ok(AccessTokenRecord {
+            hash: self.hash,
+            session_id: SessionId::new(self.session_id),
+            scopes: serde_json::from_str(&self.scopes).map_err(damaged)?,
+            expires_at: Timestamp::from_micros(self.expires_at),
+        })
     }
-    Ok(())
+}
+
+/// Gives each row of a query about what is live at `now`.
+fn each<R>(
+    database: &Connection,
+    sql: &str,
+    now: Timestamp,
+    read: fn(&Row<'_>) -> rusqlite::Result<R>,
+    give: &mut dyn FnMut(R),
+) -> Result<(), StoreError> {
+    let mut rows = || -> rusqlite::Result<()> {
+        let mut statement = database.prepare_cached(sql)?;
+        let mut rows = statement.query([now.as_micros()])?;
+        while let Some(row) = rows.next()? {
+            give(read(row)?);
+        }
+        Ok(())
+    };
+    rows().map_err(|error| super::store_error(&error))
 }
