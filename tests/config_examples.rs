@@ -40,7 +40,7 @@ fn every_example_of_a_user_configuration_loads() {
     for entry in std::fs::read_dir(examples()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_missing = name == "persistence-sled.yaml" && !StoreKind::Sled.is_built();
+        let is_missing = name == "persistence-sled.yml" && !StoreKind::Sled.is_built();
         if path.is_dir() || is_missing || ["full-site.yaml", "full-tool.yaml"].contains(&name) {
             continue;
         }
@@ -68,7 +68,7 @@ fn the_examples_say_what_their_names_promise() {
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");
     assert!(matches!(clients.clients[2].keys, Some(ClientKeys::Set(_))));
-    let kept = auth_of("persistence-sqlite.yaml").persistence.unwrap();
+    let kept = auth_of("persistence-sqlite.yml").persistence.unwrap();
     assert_eq!((kept.kind, kept.path), (PersistenceKind::Sqlite, "/var/lib/mxcp/oauth.db".into()));
     assert_eq!(kept.encryption_keys.len(), 1);
     let proxied = load_user(PLAIN_SITE, &read("behind-a-proxy.yaml")).unwrap();
@@ -78,7 +78,7 @@ fn the_examples_say_what_their_names_promise() {
 
 #[test]
 fn sled_is_loaded_by_a_build_that_has_it_and_refused_by_others() {
-    let loaded = load_user(PLAIN_SITE, &read("persistence-sled.yaml"));
+    let loaded = load_user(PLAIN_SITE, &read("persistence-sled.yml"));
     if StoreKind::Sled.is_built() {
         let kept = loaded.unwrap().auth.persistence.unwrap();
         assert_eq!((kept.kind, kept.path), (PersistenceKind::Sled, "/var/lib/mxcp/oauth.sled".into()));

@@ -34,9 +34,8 @@ pub async fn end_connections(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let signal = request.app_data::<web::Data<StopSignal>>().cloned();
     let mut response = next.call(request).await?;
-    if signal.is_some_and(|signal| signal.is_given()) {
+    if response.request().app_data::<web::Data<StopSignal>>().is_some_and(|signal| signal.is_given()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
