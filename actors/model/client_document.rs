@@ -3,12 +3,7 @@
 use super::client::{AuthMethod, ClientMetadata, GrantType};
 use super::client_id_url::ClientIdUrl;
 use super::client_keys::{ClientKeys, ClientKeysFault};
-use super::redirect_uri::{RedirectUri, RedirectUriError};
-use super::scope::ScopeSet;
-use serde_json::{Map, Value};
-
-/// The most redirect URIs that one document may list.
-const REDIRECT_URIS_MAX: usize = 20;
+use super::client_metadata::{MetadataFault, MetadataFields};
 
 /// What is wrong with a document, in words for whoever wrote it. Nothing of the document is
 /// repeated, since whoever asks may not be the one who may read it.
@@ -20,9 +15,9 @@ pub enum ClientDocumentError {
     /// A field is missing that every document must have.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// A field is of another kind.
-    #[error("{0} must be {1}")]
-    WrongKind(&'static str, &'static str),
+    /// A field cannot be used.
+    #[error(transparent)]
+    Field(#[from] MetadataFault),
     /// It speaks of another client: whoever copies a document does not become the client.
     #[error("its client_id is not the URL at which it is")]
     OtherClient,
@@ -40,114 +35,50 @@ pub enum ClientDocumentError {
     /// The client means to prove itself in another way.
     #[error("its token_endpoint_auth_method is not supported by this server; use none or private_key_jwt")]
     OtherMethod,
-    /// There is no redirect URI.
-    #[error("redirect_uris must hold at least one URI")]
-    NoRedirectUris,
-    /// There are too many.
-    #[error("redirect_uris may hold at most {REDIRECT_URIS_MAX} URIs")]
-    TooManyRedirectUris,
-    /// One of them cannot be used.
-    #[error("redirect_uris, entry {0}, {1}")]
-    RedirectUri(usize, RedirectUriError),
-    /// The client does not ask for codes, and there is nothing else.
-    #[error("response_types must include code")]
-    NoCode,
     /// The client does not exchange codes, and nothing else gives a first token.
     #[error("grant_types must include authorization_code")]
     NoCodeGrant,
-    /// A scope holds a character that no scope has.
-    #[error("scope holds a forbidden character")]
-    Scope,
 }
 
 /// Reads the document that was found at `url`.
 ///
-/// Fields that are not known are ignored (RFC 7591 section 2).
-///
 /// # Errors
 /// What is wrong with it.
 pub fn read(body: &[u8], url: &ClientIdUrl) -> Result<ClientMetadata, ClientDocumentError> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else { return Err(ClientDocumentError::NotAnObject) };
-    let fields = Fields(fields);
+    let fields = MetadataFields::parse(body).ok_or(ClientDocumentError::NotAnObject)?;
     // Character by character: two spellings of a URL are two clients.
-    if fields.text("client_id")?.ok_or(ClientDocumentError::Missing("client_id"))? != url.as_str() {
+    if required(&fields, "client_id")? != url.as_str() {
         return Err(ClientDocumentError::OtherClient);
     }
-    if let Some(name) = ["client_secret", "client_secret_expires_at"].into_iter().find(|name| fields.has(name)) {
+    let secrets = ["client_secret", "client_secret_expires_at"];
+    if let Some(name) = secrets.into_iter().find(|name| fields.as_map().contains_key(*name)) {
         return Err(ClientDocumentError::Secret(name));
     }
-    check_response_types(&fields)?;
-    let name = fields.text("client_name")?.ok_or(ClientDocumentError::Missing("client_name"))?;
+    fields.check_response_types()?;
+    let name = required(&fields, "client_name")?.to_owned();
     let auth_method = read_auth_method(&fields)?;
     let is_signing = auth_method == AuthMethod::PrivateKeyJwt;
+    let grant_types = fields.grant_types()?;
+    if !grant_types.contains(&GrantType::AuthorizationCode) {
+        return Err(ClientDocumentError::NoCodeGrant);
+    }
     Ok(ClientMetadata {
-        name: Some(name.to_owned()),
-        redirect_uris: read_redirect_uris(&fields)?,
-        grant_types: read_grant_types(&fields)?,
+        name: Some(name),
+        redirect_uris: fields.redirect_uris()?,
+        grant_types,
         auth_method,
-        keys: is_signing.then(|| ClientKeys::read(&fields.0)).transpose()?,
-        scope: fields
-            .text("scope")?
-            .map(|scope| ScopeSet::parse(scope).ok_or(ClientDocumentError::Scope))
-            .transpose()?,
+        keys: is_signing.then(|| ClientKeys::read(fields.as_map())).transpose()?,
+        scope: fields.scope()?,
     })
 }
 
-/// The document's members.
-struct Fields(Map<String, Value>);
-
-impl Fields {
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
-    fn text(&self, name: &'static str) -> Result<Option<&str>, ClientDocumentError> {
-        let wrong = ClientDocumentError::WrongKind(name, "a string");
-        self.get(name).map(|value| value.as_str().ok_or(wrong)).transpose()
-    }
-
-    fn texts(&self, name: &'static str) -> Result<Option<Vec<&str>>, ClientDocumentError> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let texts = value.as_array().and_then(|items| items.iter().map(Value::as_str).collect());
-        texts.map(Some).ok_or(ClientDocumentError::WrongKind(name, "a list of strings"))
-    }
-}
-
-fn check_response_types(fields: &Fields) -> Result<(), ClientDocumentError> {
-    match fields.texts("response_types")? {
-        Some(types) if !types.contains(&"code") => Err(ClientDocumentError::NoCode),
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn read_redirect_uris(fields: &Fields) -> Result<Vec<RedirectUri>, ClientDocumentError> {
-    let uris = fields.texts("redirect_uris")?.ok_or(ClientDocumentError::Missing("redirect_uris"))?;
-    if uris.is_empty() {
-        return Err(ClientDocumentError::NoRedirectUris);
-    }
-    if uris.len() > REDIRECT_URIS_MAX {
-        return Err(ClientDocumentError::TooManyRedirectUris);
-    }
-    let parse = |(at, uri): (usize, &str)| {
-        RedirectUri::parse(uri).map_err(|error| ClientDocumentError::RedirectUri(at + 1, error))
-    };
-    uris.into_iter().enumerate().map(parse).collect()
-}
-
-/// Grant types that do not exist here are left out.
-fn read_grant_types(fields: &Fields) -> Result<Vec<GrantType>, ClientDocumentError> {
-    let Some(asked) = fields.texts("grant_types")? else { return Ok(vec![GrantType::AuthorizationCode]) };
-    let known: Vec<_> = GrantType::ALL.into_iter().filter(|grant| asked.contains(&grant.as_str())).collect();
-    if known.contains(&GrantType::AuthorizationCode) { Ok(known) } else { Err(ClientDocumentError::NoCodeGrant) }
+fn required<'a>(fields: &'a MetadataFields, name: &'static str) -> Result<&'a str, ClientDocumentError> {
+    fields.text(name)?.ok_or(ClientDocumentError::Missing(name))
 }
 
 /// A document that names no method means `none`: the usual default needs a secret, which there
 /// cannot be.
-fn read_auth_method(fields: &Fields) -> Result<AuthMethod, ClientDocumentError> {
+fn read_auth_method(fields: &MetadataFields) -> Result<AuthMethod, ClientDocumentError> {
     match fields.text("token_endpoint_auth_method")? {
         None | Some("none") => Ok(AuthMethod::None),
         Some("private_key_jwt") => Ok(AuthMethod::PrivateKeyJwt),
@@ -159,9 +90,10 @@ fn read_auth_method(fields: &Fields) -> Result<AuthMethod, ClientDocumentError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::redirect_uri::RedirectUriError;
     use crate::model::signing_key::KeyFault;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const URL: &str = "https://app.example.com/client.json";
 
@@ -227,24 +159,32 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_document_is_named() {
         use ClientDocumentError as E;
+        use MetadataFault as F;
         for (changes, error) in [
             (json!({"client_id": null}), E::Missing("client_id")),
-            (json!({"client_id": 7}), E::WrongKind("client_id", "a string")),
+            (json!({"client_id": 7}), E::Field(F::WrongKind("client_id", "a string"))),
             (json!({"client_id": "https://app.example.com/Client.json"}), E::OtherClient),
             (json!({"client_id": "https://app.example.com/client.json/"}), E::OtherClient),
             (json!({"client_id": "https://app.example.com:443/client.json"}), E::OtherClient),
             (json!({"client_name": null}), E::Missing("client_name")),
-            (json!({"client_name": ["Editor"]}), E::WrongKind("client_name", "a string")),
-            (json!({"redirect_uris": null}), E::Missing("redirect_uris")),
-            (json!({"redirect_uris": []}), E::NoRedirectUris),
-            (json!({"redirect_uris": "http://localhost/"}), E::WrongKind("redirect_uris", "a list of strings")),
-            (json!({"redirect_uris": [1]}), E::WrongKind("redirect_uris", "a list of strings")),
-            (json!({"redirect_uris": vec!["http://localhost/"; 21]}), E::TooManyRedirectUris),
+            (json!({"client_name": "E".repeat(2_001)}), E::Field(F::TooLong("client_name"))),
+            (json!({"client_name": ["Editor"]}), E::Field(F::WrongKind("client_name", "a string"))),
+            (json!({"redirect_uris": null}), E::Field(F::NoRedirectUris)),
+            (json!({"redirect_uris": []}), E::Field(F::NoRedirectUris)),
+            (
+                json!({"redirect_uris": "http://localhost/"}),
+                E::Field(F::WrongKind("redirect_uris", "a list of strings")),
+            ),
+            (json!({"redirect_uris": [1]}), E::Field(F::WrongKind("redirect_uris", "a list of strings"))),
+            (json!({"redirect_uris": vec!["http://localhost/"; 21]}), E::Field(F::TooManyRedirectUris)),
             (
                 json!({"redirect_uris": ["http://localhost/", "http://app.example.com/cb"]}),
-                E::RedirectUri(2, RedirectUriError::InsecureHost),
+                E::Field(F::RedirectUri(2, RedirectUriError::InsecureHost)),
             ),
-            (json!({"redirect_uris": ["javascript:alert(1)"]}), E::RedirectUri(1, RedirectUriError::ForbiddenScheme)),
+            (
+                json!({"redirect_uris": ["javascript:alert(1)"]}),
+                E::Field(F::RedirectUri(1, RedirectUriError::ForbiddenScheme)),
+            ),
             (json!({"client_secret": "s3cret"}), E::Secret("client_secret")),
             (json!({"client_secret_expires_at": 0}), E::Secret("client_secret_expires_at")),
             (json!({"token_endpoint_auth_method": "client_secret_basic"}), E::SharedSecret),
@@ -252,10 +192,10 @@ mod tests {
             (json!({"token_endpoint_auth_method": "client_secret_jwt"}), E::SharedSecret),
             (json!({"token_endpoint_auth_method": "private_key_jwt"}), E::Keys(ClientKeysFault::Missing)),
             (json!({"token_endpoint_auth_method": "tls_client_auth"}), E::OtherMethod),
-            (json!({"response_types": ["token"]}), E::NoCode),
-            (json!({"grant_types": "authorization_code"}), E::WrongKind("grant_types", "a list of strings")),
+            (json!({"response_types": ["token"]}), E::Field(F::NoCode)),
+            (json!({"grant_types": "authorization_code"}), E::Field(F::WrongKind("grant_types", "a list of strings"))),
             (json!({"grant_types": ["refresh_token"]}), E::NoCodeGrant),
-            (json!({"scope": "a\"b"}), E::Scope),
+            (json!({"scope": "a\"b"}), E::Field(F::Scope)),
         ] {
             assert_eq!(read(&document(&changes), &url()), Err(error), "{changes}");
         }

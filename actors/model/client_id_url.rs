@@ -2,8 +2,9 @@
 //! Metadata Document, section 3).
 
 use super::ids::ClientId;
+use super::loopback::is_this_machine;
 use std::fmt;
-use url::{Host, Url};
+use url::Url;
 
 /// The longest identifier; it is kept with every session and shown to people.
 const BYTES_MAX: usize = 512;
@@ -67,7 +68,7 @@ impl ClientIdUrl {
             return Err(ClientIdUrlError::TooLong);
         }
         let url = Url::parse(text).map_err(|_| ClientIdUrlError::Malformed)?;
-        if !(url.scheme() == "https" || (allows_plain_loopback && url.scheme() == "http" && is_loopback(&url))) {
+        if !(url.scheme() == "https" || (allows_plain_loopback && url.scheme() == "http" && is_this_machine(&url))) {
             return Err(ClientIdUrlError::NotHttps);
         }
         // Of the text, because an empty name or fragment leaves no trace in the parsed URL.
@@ -125,15 +126,6 @@ fn has_dot_segment(text: &str) -> bool {
     let path = text.split('?').next().unwrap_or_default();
     let path = path.to_ascii_lowercase().replace("%2e", ".");
     path.split(['/', '\\']).skip(3).any(|segment| matches!(segment, "." | ".."))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Where the public keys of a client are (RFC 7591 section 2: `jwks` and `jwks_uri`).
 
+use super::loopback::is_this_machine;
 use super::signing_key::{KeyFault, KeySet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use url::{Host, Url};
+use url::Url;
 
 /// The longest `jwks_uri`.
 const URI_BYTES_MAX: usize = 2_000;
@@ -60,11 +61,9 @@ impl ClientKeys {
 /// fetcher's business.
 fn is_fetchable(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else { return false };
-    let is_safe = match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(Host::Domain(name))) => name == "localhost",
-        ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
+    let is_safe = match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_this_machine(&url),
         _ => false,
     };
     let is_plain = url.username().is_empty() && url.password().is_none() && !uri.contains('#');

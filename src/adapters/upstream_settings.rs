@@ -1,6 +1,7 @@
 //! What the settings of every provider have in common.
 
-use url::{Host, Url};
+use mxcp_actors::model::loopback::is_this_machine;
+use url::Url;
 
 /// A provider's settings that cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,18 +45,9 @@ pub(super) fn parse_endpoint(text: &str) -> Result<Url, String> {
     }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
+        "http" if is_this_machine(&url) => Ok(url),
         "http" => Err("must use https unless the host is this machine".to_owned()),
         other => Err(format!("must use https, not {other}")),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

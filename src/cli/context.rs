@@ -19,6 +19,30 @@ pub(super) struct Common {
     pub(super) readonly: bool,
 }
 
+/// Options of a command that changes what the daemon keeps, and not the database.
+#[derive(Args, Clone, Debug)]
+pub(super) struct StoreOptions {
+    /// Print one JSON document
+    #[arg(long = "json")]
+    pub(super) is_json: bool,
+    /// The profile; otherwise `MXCP_PROFILE`, otherwise that of mxcp-site.yml
+    #[arg(long)]
+    profile: Option<String>,
+    /// Log what helps to find a fault
+    #[arg(long)]
+    debug: bool,
+}
+
+impl StoreOptions {
+    /// Reads the configuration. There is no falling back on another profile than the one that was
+    /// named, which may keep things elsewhere.
+    pub(super) fn load(&self) -> anyhow::Result<Configuration> {
+        let common = Common { profile: self.profile.clone(), debug: self.debug, readonly: false };
+        let is_profile_required = self.profile.is_some() || std::env::var_os("MXCP_PROFILE").is_some();
+        common.load(LoadWishes { is_profile_required, ..LoadWishes::default() })
+    }
+}
+
 /// What a command needs beyond the common options.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LoadWishes {
@@ -64,15 +88,6 @@ fn start_log(logging: LoggingSettings, default: LogLevel) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
     // A second start in one process, as in tests, keeps the first.
     let _already_started = log.with_writer(std::io::stderr).try_init();
-}
-
-impl LoadWishes {
-    /// For a command that changes what the daemon keeps: it must not fall back on another profile
-    /// than the one that was named, which may keep it elsewhere.
-    pub(super) fn for_a_store(common: &Common) -> Self {
-        let is_profile_required = common.profile.is_some() || std::env::var_os("MXCP_PROFILE").is_some();
-        Self { is_profile_required, ..Self::default() }
-    }
 }
 
 impl Default for LoadWishes {

@@ -1,6 +1,6 @@
 //! `mxcp migrate-oauth-db`: who is signed in at the Python product stays signed in here.
 
-use super::context::{Common, LoadWishes};
+use super::context::StoreOptions;
 use super::log::printable;
 use super::output::Report;
 use crate::adapters::persistence::{LeftOut, Takeover, read_old_keys, take_over};
@@ -18,20 +18,12 @@ pub(super) struct MigrateOauthDbArgs {
     /// configuration as `auth.persistence.auth_encryption_key`
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Print one JSON document
-    #[arg(long = "json")]
-    pub(super) is_json: bool,
-    /// The profile; otherwise `MXCP_PROFILE`, otherwise that of mxcp-site.yml
-    #[arg(long)]
-    profile: Option<String>,
-    /// Log what helps to find a fault
-    #[arg(long)]
-    debug: bool,
+    #[command(flatten)]
+    pub(super) store: StoreOptions,
 }
 
 pub(super) fn run(args: &MigrateOauthDbArgs) -> anyhow::Result<Report> {
-    let common = Common { profile: args.profile.clone(), debug: args.debug, readonly: false };
-    let configuration = common.load(LoadWishes::for_a_store(&common))?;
+    let configuration = args.store.load()?;
     let settings = persistence_settings(&configuration).ok_or_else(|| {
         anyhow!("auth.persistence is not configured, so there is no place to move sessions and clients to")
     })?;

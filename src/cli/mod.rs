@@ -56,9 +56,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(args) => in_system(args.is_json, run::run(args)),
         Command::Query(args) => in_system(args.is_json, query::run(args)),
         Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
-        Command::MigrateOauthDb(args) => output::finish(&mut out, args.is_json, migrate_oauth_db::run(&args)),
+        Command::MigrateOauthDb(args) => output::finish(&mut out, args.store.is_json, migrate_oauth_db::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
-        Command::RotateKey(args) => output::finish(&mut out, args.is_json, rotate_key::run(&args)),
+        Command::RotateKey(args) => output::finish(&mut out, args.store.is_json, rotate_key::run(&args)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `mxcp rotate-key`: another key for what `auth.persistence` keeps.
 
-use super::context::{Common, LoadWishes};
+use super::context::StoreOptions;
 use super::output::Report;
 use crate::adapters::persistence::{KeyRotation, rotate_key};
 use crate::wiring::{persistence_settings, surroundings};
@@ -10,20 +10,12 @@ use serde_json::json;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct RotateKeyArgs {
-    /// Print one JSON document
-    #[arg(long = "json")]
-    pub(super) is_json: bool,
-    /// The profile; otherwise `MXCP_PROFILE`, otherwise that of mxcp-site.yml
-    #[arg(long)]
-    profile: Option<String>,
-    /// Log what helps to find a fault
-    #[arg(long)]
-    debug: bool,
+    #[command(flatten)]
+    pub(super) store: StoreOptions,
 }
 
 pub(super) fn run(args: &RotateKeyArgs) -> anyhow::Result<Report> {
-    let common = Common { profile: args.profile.clone(), debug: args.debug, readonly: false };
-    let configuration = common.load(LoadWishes::for_a_store(&common))?;
+    let configuration = args.store.load()?;
     let settings = persistence_settings(&configuration)
         .ok_or_else(|| anyhow!("auth.persistence is not configured, so nothing is kept that a key protects"))?;
     let rotation = rotate_key(&settings, &surroundings()).context("cannot change the key (auth.persistence)")?;

@@ -11,8 +11,9 @@ use actix_web::http::uri::Authority;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
+use mxcp_actors::model::loopback::is_this_machine;
 use serde_json::json;
-use url::{Host, Url};
+use url::Url;
 
 /// Where Claude and `ChatGPT` run in a browser.
 const KNOWN_CLIENTS: [&str; 3] = ["https://claude.ai", "https://claude.com", "https://chatgpt.com"];
@@ -113,13 +114,9 @@ fn authority(host: &str, port: Option<u16>) -> Box<str> {
     port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).to_ascii_lowercase().into()
 }
 
+/// Browsers keep every name below `.localhost` on this machine.
 fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    is_this_machine(url) || url.domain().is_some_and(|name| name.ends_with(".localhost"))
 }
 
 /// An origin has no path, user or query.
