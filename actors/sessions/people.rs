@@ -6,15 +6,13 @@ use crate::model::principal::User;
 use crate::ports::password_directory::PasswordDirectory;
 use std::sync::Arc;
 
-/// The people who can sign in now.
-#[derive(Clone, Debug)]
-pub(crate) enum People {
+/// The people who can sign in now; nobody when authentication is off.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct People {
     /// Those of a directory, which also knows their present roles.
-    Listed(Arc<dyn PasswordDirectory>),
-    /// Whoever the provider of that name lets in.
-    OfProvider(String),
-    /// Nobody: authentication is off.
-    Nobody,
+    pub(crate) directory: Option<Arc<dyn PasswordDirectory>>,
+    /// Whoever the providers of these names let in.
+    pub(crate) providers: Vec<String>,
 }
 
 /// What has become of somebody.
@@ -31,12 +29,12 @@ pub(super) enum Standing {
 impl People {
     /// What has become of `user`.
     pub(super) fn standing(&self, user: &User) -> Standing {
-        match self {
-            Self::Listed(directory) if directory.name() == user.provider => {
+        match &self.directory {
+            Some(directory) if directory.name() == user.provider => {
                 directory.find_user(&user.id).map_or(Standing::Gone, Standing::Known)
             }
-            Self::OfProvider(name) if *name == user.provider => Standing::Known(Arc::new(user.clone())),
-            Self::Listed(_) | Self::OfProvider(_) | Self::Nobody => Standing::Elsewhere,
+            _ if self.providers.contains(&user.provider) => Standing::Known(Arc::new(user.clone())),
+            _ => Standing::Elsewhere,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::clients;
 use super::persistence;
 use super::providers;
 use super::reader::{Field, Table};
-use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes, ProviderSettings};
+use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
 use super::site::positive_duration;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::scope::ScopeSet;
@@ -18,7 +18,7 @@ impl AuthConfiguration {
     #[must_use]
     pub fn none() -> Self {
         Self {
-            provider: ProviderSettings::None,
+            providers: Vec::new(),
             clients: Vec::new(),
             required_scopes: ScopeSet::default(),
             lifetimes: Lifetimes::default(),
@@ -36,7 +36,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         if let Some(mode) = table.get("mode").filter(is_verifier) {
             mode.not_supported("use issuer");
         }
-        let provider = providers::read(table);
+        let providers = providers::read(table);
         let clients = table.get("clients").and_then(|field| clients::read(&field));
         let required_scopes = table.get("authorization").and_then(|field| {
             field.table(|table| table.get_or_null("required_scopes").and_then(|field| clients::read_scopes(&field)))
@@ -52,7 +52,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         };
         let persistence = table.get("persistence").and_then(|field| persistence::read(&field));
         let auth = AuthConfiguration {
-            provider: provider?,
+            providers: providers?,
             clients: clients.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
             lifetimes: lifetimes.unwrap_or_default(),
