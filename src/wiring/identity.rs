@@ -10,6 +10,7 @@ use crate::http::routes::CallbackRoute;
 use anyhow::{Context as _, anyhow};
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
 use mxcp_actors::ports::clock::Clock;
+use mxcp_actors::ports::upstream_idp::UpstreamIdp;
 use std::sync::Arc;
 
 /// Everything that a provider is made from, beside its own settings.
@@ -45,11 +46,11 @@ pub(super) fn callbacks(providers: &[ProviderSettings]) -> Vec<CallbackRoute> {
 fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) -> anyhow::Result<LoginMethod> {
     let (http, clock) = (surroundings.http.clone(), Arc::clone(surroundings.clock));
     let name = &provider.name;
-    let method = match &provider.kind {
+    let idp: Arc<dyn UpstreamIdp> = match &provider.kind {
         ProviderKind::Local(local) => return local_users(local),
-        ProviderKind::Github(app) => LoginMethod::Provider(Arc::new(
-            GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?,
-        )),
+        ProviderKind::Github(app) => {
+            Arc::new(GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+        }
         ProviderKind::Oidc(oidc) => return open_id(name, oidc, surroundings),
         ProviderKind::Google(_)
         | ProviderKind::Atlassian(_)
@@ -58,7 +59,15 @@ fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) ->
             return Err(anyhow!("auth.{name}: is not supported yet by this version"));
         }
     };
-    Ok(method)
+    tell_refresh_hint(&*idp);
+    Ok(LoginMethod::Provider(idp))
+}
+
+/// Tells the operator when a provider's tokens can never be refreshed with this configuration.
+fn tell_refresh_hint(idp: &dyn UpstreamIdp) {
+    if let Some(hint) = idp.refresh_hint() {
+        tracing::warn!(provider = idp.name(), "its tokens cannot be refreshed: {hint}");
+    }
 }
 
 fn name_of(provider: &str) -> String {
@@ -90,7 +99,10 @@ fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> 
     let idp = OidcIdp::new(settings, surroundings.http.clone(), Arc::clone(surroundings.clock)).context("auth.oidc")?;
     let idp = Arc::new(idp);
     let early = Arc::clone(&idp);
-    actix_rt::spawn(async move { early.warm_up().await });
+    actix_rt::spawn(async move {
+        early.warm_up().await;
+        tell_refresh_hint(&*early);
+    });
     Ok(LoginMethod::Provider(idp))
 }
 
