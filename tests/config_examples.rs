@@ -67,6 +67,11 @@ fn the_examples_say_what_their_names_promise() {
     assert_eq!(github.scope.to_string(), "read:user user:email");
     let ProviderKind::Oidc(oidc) = only_provider(auth_of("oidc.yaml")) else { panic!() };
     assert_eq!(oidc.client_secret.expose(), "s3cret");
+    let ProviderKind::Atlassian(atlassian) = only_provider(auth_of("atlassian.yml")) else { panic!() };
+    assert!(atlassian.scope.contains("read:me") && atlassian.scope.contains("offline_access"));
+    let ProviderKind::Salesforce(salesforce) = only_provider(auth_of("salesforce.yml")) else { panic!() };
+    assert_eq!(salesforce.token_url.host_str(), Some("acme.my.salesforce.com"));
+    assert!(salesforce.scope.contains("refresh_token"));
     let ProviderKind::Local(local) = only_provider(auth_of("local-users.yaml")) else { panic!() };
     assert_eq!(local.users.len(), 2);
     let clients = auth_of("static-clients.yaml");

@@ -2,8 +2,10 @@
 
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::adapters::local_users::{LocalUser, LocalUsers};
+use crate::adapters::upstream::atlassian::AtlassianIdp;
 use crate::adapters::upstream::github::GitHubIdp;
 use crate::adapters::upstream::oidc::{OidcIdp, OidcSettings as OidcIdpSettings};
+use crate::adapters::upstream::salesforce::SalesforceIdp;
 use crate::adapters::upstream::settings::UpstreamApp;
 use crate::config::{AppSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
 use crate::http::routes::CallbackRoute;
@@ -52,10 +54,13 @@ fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) ->
             Arc::new(GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
         }
         ProviderKind::Oidc(oidc) => return open_id(name, oidc, surroundings),
-        ProviderKind::Google(_)
-        | ProviderKind::Atlassian(_)
-        | ProviderKind::Salesforce(_)
-        | ProviderKind::Keycloak(_) => {
+        ProviderKind::Atlassian(app) => {
+            Arc::new(AtlassianIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+        }
+        ProviderKind::Salesforce(app) => {
+            Arc::new(SalesforceIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+        }
+        ProviderKind::Google(_) | ProviderKind::Keycloak(_) => {
             return Err(anyhow!("auth.{name}: is not supported yet by this version"));
         }
     };

@@ -6,10 +6,12 @@
 //! what a setting must be like (`settings`). No module here decides who may do what.
 
 mod api;
+pub mod atlassian;
 mod error;
 pub mod github;
 pub mod oidc;
 mod revocation;
+pub mod salesforce;
 pub mod settings;
 mod token;
 mod url;

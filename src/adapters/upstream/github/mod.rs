@@ -7,10 +7,10 @@
 mod emails;
 mod revocation;
 
-use super::api::{JsonRequest, get_json, get_json_if_allowed};
+use super::api::{JsonRequest, get_json, get_json_if_allowed, text};
 use super::error::unusable;
 use super::settings::{UpstreamApp, UpstreamSettingsError};
-use super::token::{Dialect, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::token::{Dialect, STANDARD, TokenAnswer, TokenEndpoint};
 use super::url::AuthorizationUrl;
 use crate::adapters::http_client::HttpClient;
 use emails::{Address, choose};
@@ -25,15 +25,17 @@ use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::{
     RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
 };
-use oauth2::AuthType;
 use serde_json::Value;
 use std::sync::Arc;
 use url::Url;
 
 const NAME: &str = "github";
 
-const DIALECT: Dialect =
-    Dialect { scope_separators: &[',', ' '], invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"] };
+const DIALECT: Dialect = Dialect {
+    scope_separators: &[',', ' '],
+    invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"],
+    ..STANDARD
+};
 
 const API_HEADERS: &[(&str, &str)] =
     &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")];
@@ -66,19 +68,7 @@ impl GitHubIdp {
     }
 
     fn token_endpoint(&self) -> Result<TokenEndpoint<'_>, UpstreamError> {
-        TokenEndpoint::new(
-            &self.http,
-            TokenClientSettings {
-                provider: NAME,
-                token_url: &self.token_url,
-                client_id: &self.settings.client_id,
-                client_secret: &self.settings.client_secret,
-                auth_type: AuthType::RequestBody,
-                redirect_uri: &self.settings.redirect_uri,
-                requested_scope: &self.settings.scope,
-                dialect: DIALECT,
-            },
-        )
+        TokenEndpoint::of_app(&self.http, NAME, &self.settings, &self.token_url, DIALECT)
     }
 
     async fn sign_in(&self, request: UpstreamExchange) -> Result<SignedIn, UpstreamError> {
@@ -195,10 +185,6 @@ fn api_request<'a>(url: &'a str, what: &'static str, answer: &'a TokenAnswer) ->
 /// rights are set in the App, so only trying tells.
 fn may_see_emails(scope: &ScopeSet) -> bool {
     scope.is_empty() || scope.contains("user:email") || scope.contains("user")
-}
-
-fn text(profile: &Value, field: &str) -> Option<String> {
-    profile.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]
