@@ -56,6 +56,21 @@ async fn assert_signs_in(app: &TestApp, provider: &str, username: &str) {
 }
 
 #[tokio::test]
+async fn a_person_of_github_gets_to_a_call_with_their_token() {
+    let tokens = json!({"access_token": UPSTREAM_TOKEN, "token_type": "bearer", "scope": "read:org,read:user"});
+    let acme = json!({"id": 9, "login": "acme"});
+    let team = json!({"id": 5, "slug": "release-team", "organization": acme});
+    let github = Simulator::start().await.with("POST", "/login/oauth/access_token", ok(&tokens)).await;
+    let github = github.with("GET", "/api/v3/user", ok(&json!({"id": 583_231, "login": "octocat"}))).await;
+    let github = github.with("GET", "/api/v3/user/orgs", ok(&json!([acme]))).await;
+    let github = github.with("GET", "/api/v3/user/teams", ok(&json!([team]))).await;
+    let (authorize, token) = ("/login/oauth/authorize", "/login/oauth/access_token");
+    let rule = "!('acme/release-team' in user.groups)";
+    let app = daemon("github", &github.uri(), authorize, token, "read:user read:org", rule).await;
+    assert_signs_in(&app, "github", "octocat").await;
+}
+
+#[tokio::test]
 async fn a_person_of_atlassian_gets_to_a_call_with_their_token() {
     let tokens = json!({"access_token": UPSTREAM_TOKEN, "expires_in": 3600, "scope": "read:me"});
     let person = json!({"account_id": "712020:a1", "nickname": "mia", "email": "mia@example.com"});
