@@ -10,6 +10,8 @@
 mod instance;
 mod person;
 
+pub(in crate::adapters) use person::described_before;
+
 use super::api::{JsonRequest, get_json};
 use super::revocation::RevocationEndpoint;
 use super::settings::{UpstreamApp, UpstreamSettingsError};
@@ -31,7 +33,7 @@ use person::Attributes;
 use std::sync::Arc;
 use url::Url;
 
-const NAME: &str = "salesforce";
+pub(in crate::adapters) const NAME: &str = "salesforce";
 
 /// The scopes that each bring refresh tokens.
 const REFRESH_SCOPES: [&str; 2] = ["refresh_token", "offline_access"];

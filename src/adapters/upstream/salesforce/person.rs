@@ -66,6 +66,15 @@ pub(super) fn user(profile: Value, identity_url: Option<&str>, attributes: Attri
     Ok(user)
 }
 
+/// Describes a person whose profile another program has fetched and kept, as a sign-in would, but
+/// without what the organization grants: that is known at the next sign-in. `None` when the profile
+/// is not that of the user with this identifier.
+pub(in crate::adapters) fn described_before(user_id: &str, profile: &Value) -> Option<User> {
+    user(profile.clone(), None, Attributes::Ignored)
+        .ok()
+        .filter(|_| text(profile, "user_id").as_deref() == Some(user_id))
+}
+
 /// Takes role, groups and permissions from the attributes that the app is set up with, and
 /// permissions also from the custom permissions that the person has.
 fn grant(user: &mut User, profile: &Value) {
