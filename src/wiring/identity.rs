@@ -66,7 +66,7 @@ fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) ->
 /// Tells the operator when a provider's tokens can never be refreshed with this configuration.
 fn tell_refresh_hint(idp: &dyn UpstreamIdp) {
     if let Some(hint) = idp.refresh_hint() {
-        tracing::warn!(provider = idp.name(), "its tokens cannot be refreshed: {hint}");
+        tracing::warn!(provider = idp.name(), hint, "people may have to sign in each time the provider's token ends");
     }
 }
 
