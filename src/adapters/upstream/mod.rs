@@ -8,6 +8,8 @@
 mod api;
 mod error;
 pub mod github;
+pub mod google;
+pub mod keycloak;
 pub mod oidc;
 mod revocation;
 mod scopes;

@@ -10,7 +10,7 @@ pub use settings::{
 };
 
 use super::reader::{Field, Table};
-use app::{ScopeDefault, read_app};
+use app::{ScopeDefault, check_openid, read_app};
 
 /// What `provider` calls the kind whose people may go by another name.
 const OIDC: &str = "oidc";
@@ -100,7 +100,7 @@ fn read_list<'a>(field: &Field<'a>) -> Vec<(&'static str, Field<'a>)> {
 fn read_block(name: &'static str, table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
     let provider = match name {
         "github" => read_app(table, &ScopeDefault::Scopes(&GITHUB_SCOPE)).map(ProviderKind::Github),
-        "google" => read_app(table, &ScopeDefault::Required).map(ProviderKind::Google),
+        "google" => read_google(table).map(ProviderKind::Google),
         "atlassian" => read_app(table, &ScopeDefault::Required).map(ProviderKind::Atlassian),
         "salesforce" => read_app(table, &ScopeDefault::Scopes(&SALESFORCE_SCOPE)).map(ProviderKind::Salesforce),
         "keycloak" => oidc::read_keycloak(table).map(ProviderKind::Keycloak),
@@ -109,6 +109,15 @@ fn read_block(name: &'static str, table: &mut Table<'_, '_>) -> Option<ProviderS
     };
     let provider = provider.map(|kind| ProviderSettings { name: name.to_owned(), kind });
     if name == "local" { provider } else { read_claim_mappings(table, |_| provider) }
+}
+
+/// Without `openid` Google would not say who it is.
+fn read_google(table: &mut Table<'_, '_>) -> Option<AppSettings> {
+    let app = read_app(table, &ScopeDefault::Required);
+    if let Some((field, app)) = table.get("scope").zip(app.as_ref()) {
+        check_openid(&field, &app.scope);
+    }
+    app
 }
 
 fn read_claim_mappings(
