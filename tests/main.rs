@@ -43,6 +43,7 @@ mod upstream_http;
 mod upstream_keys;
 mod upstream_oidc;
 mod upstream_oidc_tokens;
+mod upstream_real;
 mod upstream_revocation;
 mod upstream_support;
 mod visit;
