@@ -48,6 +48,7 @@ mod upstream_keys;
 mod upstream_logins;
 mod upstream_oidc;
 mod upstream_oidc_tokens;
+mod upstream_real;
 mod upstream_revocation;
 mod upstream_salesforce;
 mod upstream_support;

@@ -180,7 +180,9 @@ async fn a_token_answer_may_leave_out_its_type() {
 async fn fewer_scopes_than_were_asked_for_are_what_is_kept() {
     let answer = json!({"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 3600, "scope": "read:me"});
     let atlassian = Simulator::start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
-    let upstream = atlassian.sign_in().await.unwrap().upstream.unwrap();
+    let signed_in = atlassian.sign_in().await.unwrap();
+    assert_eq!(signed_in.missing_scopes.to_string(), "read:jira-work offline_access");
+    let upstream = signed_in.upstream.unwrap();
     assert_eq!(upstream.scope.to_string(), "read:me");
     assert!(upstream.refresh_token.is_none(), "nobody granted offline access");
 }
@@ -235,7 +237,7 @@ fn the_operator_is_told_what_refreshing_needs() {
         let settings = UpstreamApp { scope: scope.to_owned(), ..settings("https://auth.atlassian.com") };
         AtlassianIdp::new(settings, http_client(), StandingClock::new()).unwrap().refresh_hint()
     };
-    let expected = "they end after an hour; add offline_access to auth.atlassian.scope";
+    let expected = "tokens cannot be refreshed and end after an hour; add offline_access to auth.atlassian.scope";
     assert_eq!(hint("read:me read:jira-work write:jira-work").as_deref(), Some(expected));
     assert_eq!(hint("read:me offline_access"), None);
 }

@@ -122,6 +122,7 @@ async fn a_login_tells_who_it_is_in_which_organization_and_keeps_the_tokens() {
     assert_eq!(user.role.as_deref(), Some("Sales Manager"));
     assert_eq!((user.groups, user.permissions), (vec!["sales".into(), "emea".into()], vec!["reports.read".into()]));
     assert_eq!(user.claims, profile());
+    assert!(signed_in.missing_scopes.is_empty());
     let upstream = signed_in.upstream.unwrap();
     assert_eq!(upstream.access_token.expose(), ACCESS_TOKEN);
     assert_eq!(upstream.refresh_token.unwrap().expose(), REFRESH_TOKEN);
@@ -202,7 +203,9 @@ async fn fewer_scopes_than_were_asked_for_are_what_is_kept() {
         answer["refresh_token"] = Value::Null;
     };
     let salesforce = Simulator::start().await.with_tokens(narrow).await.with_defaults().await;
-    let upstream = salesforce.sign_in().await.unwrap().upstream.unwrap();
+    let signed_in = salesforce.sign_in().await.unwrap();
+    assert_eq!(signed_in.missing_scopes.to_string(), "profile email refresh_token");
+    let upstream = signed_in.upstream.unwrap();
     assert_eq!(upstream.scope, ScopeSet::parse("openid api").unwrap());
     assert!(upstream.refresh_token.is_none());
 }
@@ -236,6 +239,15 @@ async fn a_grant_of_somebody_who_has_left_is_dead() {
             ResponseTemplate::new(400).set_body_json(json!({"error": error, "error_description": description}));
         let salesforce = Simulator::start().await.with("POST", TOKEN_PATH, answer).await;
         assert_fault(error, &refresh(&salesforce.idp()).await.unwrap_err(), "InvalidGrant");
+    }
+}
+
+#[tokio::test]
+async fn scopes_that_come_with_others_are_not_missed() {
+    for granted in ["refresh_token full openid", "offline_access openid api id"] {
+        let salesforce = Simulator::start().await.with_tokens(|answer| answer["scope"] = json!(granted)).await;
+        let signed_in = salesforce.with_defaults().await.sign_in().await.unwrap();
+        assert_eq!(signed_in.missing_scopes.to_string(), "", "{granted}");
     }
 }
 
@@ -280,7 +292,7 @@ fn the_operator_is_told_what_refreshing_needs() {
         let settings = UpstreamApp { scope: scope.to_owned(), ..settings("https://login.salesforce.com") };
         SalesforceIdp::new(settings, http_client(), StandingClock::new()).unwrap().refresh_hint()
     };
-    let expected = "they end with the organization's sessions; add refresh_token to auth.salesforce.scope";
+    let expected = "tokens cannot be refreshed and end with the organization's sessions; add refresh_token to auth.salesforce.scope";
     assert_eq!(hint("openid profile email api").as_deref(), Some(expected));
     assert_eq!(hint("openid refresh_token"), None);
     assert_eq!(hint("openid offline_access"), None);

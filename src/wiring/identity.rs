@@ -4,12 +4,14 @@ use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::upstream::atlassian::AtlassianIdp;
 use crate::adapters::upstream::github::GitHubIdp;
+use crate::adapters::upstream::google::google;
+use crate::adapters::upstream::keycloak::{KeycloakSettings as KeycloakIdpSettings, keycloak};
 use crate::adapters::upstream::oidc::{OidcIdp, OidcSettings as OidcIdpSettings};
 use crate::adapters::upstream::salesforce::SalesforceIdp;
 use crate::adapters::upstream::settings::UpstreamApp;
-use crate::config::{AppSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
+use crate::config::{AppSettings, KeycloakSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
 use crate::http::routes::CallbackRoute;
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::UpstreamIdp;
@@ -53,15 +55,23 @@ fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) ->
         ProviderKind::Github(app) => {
             Arc::new(GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
         }
-        ProviderKind::Oidc(oidc) => return open_id(name, oidc, surroundings),
+        ProviderKind::Oidc(oidc) => {
+            let settings = open_id(name, oidc, surroundings);
+            return Ok(discovered(OidcIdp::new(settings, http, clock).context("auth.oidc")?));
+        }
+        ProviderKind::Google(app) => {
+            let idp = google(upstream_app(app, surroundings), http, clock);
+            return Ok(discovered(idp.context(name_of(name))?));
+        }
+        ProviderKind::Keycloak(settings) => {
+            let idp = keycloak(realm(settings, surroundings), http, clock);
+            return Ok(discovered(idp.context(name_of(name))?));
+        }
         ProviderKind::Atlassian(app) => {
             Arc::new(AtlassianIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
         }
         ProviderKind::Salesforce(app) => {
             Arc::new(SalesforceIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
-        }
-        ProviderKind::Google(_) | ProviderKind::Keycloak(_) => {
-            return Err(anyhow!("auth.{name}: is not supported yet by this version"));
         }
     };
     tell_refresh_hint(&*idp);
@@ -71,7 +81,7 @@ fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) ->
 /// Tells the operator when a provider's tokens can never be refreshed with this configuration.
 fn tell_refresh_hint(idp: &dyn UpstreamIdp) {
     if let Some(hint) = idp.refresh_hint() {
-        tracing::warn!(provider = idp.name(), "its tokens cannot be refreshed: {hint}");
+        tracing::warn!(provider = idp.name(), hint, "people may have to sign in each time the provider's token ends");
     }
 }
 
@@ -90,8 +100,8 @@ fn upstream_app(app: &AppSettings, surroundings: &Surroundings<'_>) -> UpstreamA
     }
 }
 
-fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> anyhow::Result<LoginMethod> {
-    let settings = OidcIdpSettings {
+fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> OidcIdpSettings {
+    OidcIdpSettings {
         config_url: oidc.config_url.to_string(),
         client_id: oidc.client_id.clone(),
         client_secret: oidc.client_secret.clone(),
@@ -100,15 +110,29 @@ fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> 
         audience: oidc.audience.clone(),
         extra_authorize_params: oidc.extra_authorize_params.clone(),
         provider_name: Some(name.to_owned()),
-    };
-    let idp = OidcIdp::new(settings, surroundings.http.clone(), Arc::clone(surroundings.clock)).context("auth.oidc")?;
+    }
+}
+
+fn realm(keycloak: &KeycloakSettings, surroundings: &Surroundings<'_>) -> KeycloakIdpSettings {
+    KeycloakIdpSettings {
+        server_url: keycloak.server_url.to_string(),
+        realm: keycloak.realm.clone(),
+        client_id: keycloak.client_id.clone(),
+        client_secret: keycloak.client_secret.clone(),
+        scope: keycloak.scope.to_string(),
+        redirect_uri: format!("{}{}", surroundings.base_url, keycloak.callback_path),
+    }
+}
+
+/// Asks the provider who it is, while the daemon goes on starting.
+fn discovered(idp: OidcIdp) -> LoginMethod {
     let idp = Arc::new(idp);
     let early = Arc::clone(&idp);
     actix_rt::spawn(async move {
         early.warm_up().await;
         tell_refresh_hint(&*early);
     });
-    Ok(LoginMethod::Provider(idp))
+    LoginMethod::Provider(idp)
 }
 
 fn local_users(local: &LocalSettings) -> anyhow::Result<LoginMethod> {

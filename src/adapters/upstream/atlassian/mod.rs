@@ -129,7 +129,9 @@ impl UpstreamIdp for AtlassianIdp {
 
     fn refresh_hint(&self) -> Option<String> {
         let is_missing = !self.settings.scopes().iter().any(|scope| scope == REFRESH_SCOPE);
-        is_missing.then(|| format!("they end after an hour; add {REFRESH_SCOPE} to auth.{NAME}.scope"))
+        is_missing.then(|| {
+            format!("tokens cannot be refreshed and end after an hour; add {REFRESH_SCOPE} to auth.{NAME}.scope")
+        })
     }
 
     /// Nothing is revoked, so nothing else can end by it.

@@ -10,6 +10,7 @@ mod revocation;
 
 use super::api::{JsonRequest, get_json, get_json_if_allowed, in_good_time, text};
 use super::error::unusable;
+use super::scopes::Included;
 use super::settings::{UpstreamApp, UpstreamSettingsError};
 use super::token::{Dialect, STANDARD, TokenAnswer, TokenEndpoint};
 use super::url::AuthorizationUrl;
@@ -33,9 +34,27 @@ use url::Url;
 
 const NAME: &str = "github";
 
+/// GitHub leaves scopes out of its answer that a wider one includes.
+const INCLUDED_SCOPES: &[Included] = &[
+    ("user", "read:user"),
+    ("user", "user:email"),
+    ("user", "user:follow"),
+    ("repo", "public_repo"),
+    ("repo", "repo:status"),
+    ("repo", "repo_deployment"),
+    ("repo", "repo:invite"),
+    ("repo", "security_events"),
+    ("admin:org", "write:org"),
+    ("admin:org", "read:org"),
+    ("write:org", "read:org"),
+    ("project", "read:project"),
+    ("write:packages", "read:packages"),
+];
+
 const DIALECT: Dialect = Dialect {
     scope_separators: &[',', ' '],
     invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"],
+    included_scopes: INCLUDED_SCOPES,
     ..STANDARD
 };
 

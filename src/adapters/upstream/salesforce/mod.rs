@@ -14,6 +14,7 @@ pub(in crate::adapters) use person::described_before;
 
 use super::api::{JsonRequest, get_json};
 use super::revocation::RevocationEndpoint;
+use super::scopes::Included;
 use super::settings::{UpstreamApp, UpstreamSettingsError};
 use super::token::{Dialect, STANDARD, TokenAnswer, TokenEndpoint};
 use super::url::AuthorizationUrl;
@@ -38,8 +39,23 @@ pub(in crate::adapters) const NAME: &str = "salesforce";
 /// The scopes that each bring refresh tokens.
 const REFRESH_SCOPES: [&str; 2] = ["refresh_token", "offline_access"];
 
+/// Scopes that Salesforce has under two names, or within wider ones.
+const INCLUDED_SCOPES: &[Included] = &[
+    ("offline_access", "refresh_token"),
+    ("refresh_token", "offline_access"),
+    ("id", "profile"),
+    ("id", "email"),
+    ("id", "address"),
+    ("id", "phone"),
+    ("full", "api"),
+    ("full", "id"),
+    ("full", "profile"),
+    ("full", "email"),
+];
+
 /// A refresh token of somebody who has left does not work again.
-const DIALECT: Dialect = Dialect { invalid_grant_codes: &["inactive_user", "inactive_org"], ..STANDARD };
+const DIALECT: Dialect =
+    Dialect { invalid_grant_codes: &["inactive_user", "inactive_org"], included_scopes: INCLUDED_SCOPES, ..STANDARD };
 
 /// Salesforce as an identity provider.
 #[derive(Debug)]
@@ -134,7 +150,11 @@ impl UpstreamIdp for SalesforceIdp {
     fn refresh_hint(&self) -> Option<String> {
         let is_missing = !self.settings.scopes().iter().any(|scope| REFRESH_SCOPES.contains(&scope.as_str()));
         let [scope, _] = REFRESH_SCOPES;
-        is_missing.then(|| format!("they end with the organization's sessions; add {scope} to auth.{NAME}.scope"))
+        is_missing.then(|| {
+            format!(
+                "tokens cannot be refreshed and end with the organization's sessions; add {scope} to auth.{NAME}.scope"
+            )
+        })
     }
 
     /// Salesforce ends a refresh token and the access tokens that belong to it, and logins that
