@@ -1,21 +1,17 @@
 //! Atlassian as the identity provider, against a simulator.
-use crate::upstream_apps::{
-    Simulator, app_at, assert_fault, assert_silence_is_told_apart, assert_token_faults_are_told_apart, ok,
-    profile_faults, refresh,
-};
+use crate::upstream_faults::{Answer, Simulated, Simulator, assert_is};
 use crate::upstream_support::{
     ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, StandingClock, VERIFIER,
-    authorization, exchange, form_of, http_client, impatient_client, requests_to,
+    authorization, form_of, http_client, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
 use mxcp::adapters::upstream::atlassian::AtlassianIdp;
 use mxcp::adapters::upstream::settings::UpstreamApp;
-use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
-use mxcp_actors::ports::upstream_idp::{RevocationResult, UpstreamError, UpstreamIdp as _};
+use mxcp_actors::ports::upstream_idp::{RevocationResult, UpstreamIdp};
 use serde_json::{Value, json};
 use std::time::Duration;
 use wiremock::ResponseTemplate;
@@ -25,8 +21,18 @@ const ME_PATH: &str = "/me";
 const SITES_PATH: &str = "/oauth/token/accessible-resources";
 const SCOPE: &str = "read:me read:jira-work offline_access";
 
+/// Atlassian.
+pub(crate) struct Atlassian;
+
 fn settings(origin: &str) -> UpstreamApp {
-    app_at(format!("{origin}/authorize"), format!("{origin}{TOKEN_PATH}"), SCOPE)
+    UpstreamApp {
+        client_id: "app-at-the-provider".to_owned(),
+        client_secret: Secret::new(CLIENT_SECRET),
+        auth_url: format!("{origin}/authorize"),
+        token_url: format!("{origin}{TOKEN_PATH}"),
+        scope: SCOPE.to_owned(),
+        redirect_uri: REDIRECT_URI.to_owned(),
+    }
 }
 
 fn idp_at(origin: &str, http: HttpClient) -> AtlassianIdp {
@@ -56,30 +62,32 @@ fn site(host: &str, scope: &str) -> Value {
     })
 }
 
-trait Atlassian: Sized {
-    async fn with_defaults(self) -> Self;
-    fn idp(&self) -> AtlassianIdp;
-    async fn sign_in(&self) -> Result<SignedIn, UpstreamError>;
+fn ok(body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
 }
 
-impl Atlassian for Simulator {
-    async fn with_defaults(self) -> Self {
-        let sites = json!([
-            site("acme.atlassian.net", "read:jira-work"),
-            site("acme.atlassian.net", "read:confluence-content.all"),
-            site("beta.atlassian.net", "read:jira-work"),
-        ]);
-        let simulator = self.with("POST", TOKEN_PATH, ok(&tokens())).await.with("GET", ME_PATH, ok(&profile())).await;
-        simulator.with("GET", SITES_PATH, ok(&sites)).await
+impl Simulator for Atlassian {
+    fn answers(_: &str) -> Vec<Answer> {
+        vec![("POST", TOKEN_PATH, tokens()), ("GET", ME_PATH, profile())]
     }
 
-    fn idp(&self) -> AtlassianIdp {
-        idp_at(&self.uri(), http_client())
+    fn idp(origin: &str, http: HttpClient) -> Box<dyn UpstreamIdp> {
+        Box::new(idp_at(origin, http))
     }
+}
 
-    async fn sign_in(&self) -> Result<SignedIn, UpstreamError> {
-        self.idp().exchange(exchange()).await
-    }
+async fn start() -> Simulated<Atlassian> {
+    Simulated::start().await
+}
+
+/// With the sites of a person, two products on one of them.
+async fn with_sites() -> Simulated<Atlassian> {
+    let sites = json!([
+        site("acme.atlassian.net", "read:jira-work"),
+        site("acme.atlassian.net", "read:confluence-content.all"),
+        site("beta.atlassian.net", "read:jira-work"),
+    ]);
+    start().await.with("GET", SITES_PATH, ok(&sites)).await.with_defaults().await
 }
 
 #[tokio::test]
@@ -103,7 +111,7 @@ async fn the_browser_is_sent_with_the_audience_the_prompt_and_pkce() {
 
 #[tokio::test]
 async fn a_login_tells_who_it_is_and_keeps_the_tokens() {
-    let atlassian = Simulator::start().await.with_defaults().await;
+    let atlassian = with_sites().await;
     let signed_in = atlassian.sign_in().await.unwrap();
     let user = signed_in.user;
     assert_eq!(user.id, UserId::of("atlassian", "112233aa-bb11-cc22-33dd-445566abcabc"));
@@ -122,7 +130,7 @@ async fn a_login_tells_who_it_is_and_keeps_the_tokens() {
 
 #[tokio::test]
 async fn the_sites_of_a_person_are_groups_by_their_hosts_and_claims() {
-    let atlassian = Simulator::start().await.with_defaults().await;
+    let atlassian = with_sites().await;
     let user = atlassian.sign_in().await.unwrap().user;
     assert_eq!(user.groups, ["acme.atlassian.net", "beta.atlassian.net"]);
     let sites = &user.claims["accessible_resources"];
@@ -144,7 +152,7 @@ async fn a_person_whose_sites_are_not_to_be_had_signs_in_without_groups() {
         ok(&json!([{"id": 7}])),
         ok(&json!([])),
     ] {
-        let atlassian = Simulator::start().await.with("GET", SITES_PATH, answer).await.with_defaults().await;
+        let atlassian = start().await.with("GET", SITES_PATH, answer).await.with_defaults().await;
         let user = atlassian.sign_in().await.unwrap().user;
         assert_eq!(user.groups, [""; 0]);
         assert_eq!(user.claims["accessible_resources"], json!([]));
@@ -153,7 +161,7 @@ async fn a_person_whose_sites_are_not_to_be_had_signs_in_without_groups() {
 
 #[tokio::test]
 async fn the_requests_are_those_that_atlassian_asks_for() {
-    let atlassian = Simulator::start().await.with_defaults().await;
+    let atlassian = with_sites().await;
     atlassian.sign_in().await.unwrap();
     let request = requests_to(&atlassian.server, TOKEN_PATH).await.pop().unwrap();
     assert!(!request.headers.contains_key("authorization"), "the secret travels in the body");
@@ -171,7 +179,7 @@ async fn the_requests_are_those_that_atlassian_asks_for() {
 #[tokio::test]
 async fn a_token_answer_may_leave_out_its_type() {
     let answer = json!({"access_token": ACCESS_TOKEN, "expires_in": 3600, "scope": "read:me"});
-    let atlassian = Simulator::start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
+    let atlassian = start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
     let upstream = atlassian.sign_in().await.unwrap().upstream.unwrap();
     assert_eq!(upstream.access_token.expose(), ACCESS_TOKEN);
 }
@@ -179,7 +187,7 @@ async fn a_token_answer_may_leave_out_its_type() {
 #[tokio::test]
 async fn fewer_scopes_than_were_asked_for_are_what_is_kept() {
     let answer = json!({"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 3600, "scope": "read:me"});
-    let atlassian = Simulator::start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
+    let atlassian = start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
     let signed_in = atlassian.sign_in().await.unwrap();
     assert_eq!(signed_in.missing_scopes.to_string(), "read:jira-work offline_access");
     let upstream = signed_in.upstream.unwrap();
@@ -193,7 +201,7 @@ async fn refreshing_replaces_both_tokens() {
         "access_token": "new access", "token_type": "Bearer", "expires_in": 3600, "refresh_token": NEW_REFRESH_TOKEN,
         "scope": SCOPE,
     });
-    let atlassian = Simulator::start().await.with("POST", TOKEN_PATH, ok(&answer)).await;
+    let atlassian = start().await.with("POST", TOKEN_PATH, ok(&answer)).await;
     let tokens = atlassian.idp().refresh(Secret::new(REFRESH_TOKEN)).await.unwrap();
     assert_eq!(tokens.access_token.expose(), "new access");
     assert_eq!(tokens.refresh_token.unwrap().expose(), NEW_REFRESH_TOKEN);
@@ -213,14 +221,14 @@ async fn a_dead_refresh_token_is_told_from_a_wrong_client() {
     ] {
         let answer =
             ResponseTemplate::new(403).set_body_json(json!({"error": error, "error_description": description}));
-        let atlassian = Simulator::start().await.with("POST", TOKEN_PATH, answer).await;
-        assert_fault(description, &refresh(&atlassian.idp()).await.unwrap_err(), kind);
+        let atlassian = start().await.with("POST", TOKEN_PATH, answer).await;
+        assert_is(kind, description, &atlassian.refresh().await.unwrap_err());
     }
 }
 
 #[tokio::test]
 async fn there_is_nothing_to_revoke_with() {
-    let atlassian = Simulator::start().await;
+    let atlassian = start().await;
     let tokens = UpstreamTokens {
         access_token: Secret::new(ACCESS_TOKEN),
         refresh_token: Some(Secret::new(REFRESH_TOKEN)),
@@ -240,29 +248,6 @@ fn the_operator_is_told_what_refreshing_needs() {
     let expected = "tokens cannot be refreshed and end after an hour; add offline_access to auth.atlassian.scope";
     assert_eq!(hint("read:me read:jira-work write:jira-work").as_deref(), Some(expected));
     assert_eq!(hint("read:me offline_access"), None);
-}
-
-#[tokio::test]
-async fn every_fault_of_the_token_endpoint_is_told_apart_without_secrets() {
-    assert_token_faults_are_told_apart(TOKEN_PATH, |origin| Box::new(idp_at(origin, http_client()))).await;
-}
-
-#[tokio::test]
-async fn every_fault_of_the_profile_is_told_apart_without_secrets() {
-    let nobody = ("nobody", ok(&json!({"account_id": "", "nickname": ACCESS_TOKEN})), "Unusable");
-    for (case, answer, kind) in profile_faults().into_iter().chain([nobody]) {
-        let atlassian = Simulator::start().await.with("GET", ME_PATH, answer).await.with_defaults().await;
-        assert_fault(case, &atlassian.sign_in().await.unwrap_err(), kind);
-    }
-    let silence = ok(&profile()).set_delay(Duration::from_mins(10));
-    let atlassian = Simulator::start().await.with("GET", ME_PATH, silence).await.with_defaults().await;
-    let fault = idp_at(&atlassian.uri(), impatient_client()).exchange(exchange()).await.unwrap_err();
-    assert_fault("silence", &fault, "Unreachable");
-}
-
-#[tokio::test]
-async fn an_atlassian_that_does_not_answer_is_unreachable() {
-    assert_silence_is_told_apart(|origin, http| Box::new(idp_at(origin, http))).await;
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! GitHub as the identity provider, against a simulator.
-use crate::upstream_apps::{assert_fault, assert_silence_is_told_apart};
+use crate::upstream_faults::{Answer, Simulator, assert_is};
 use crate::upstream_support::{
-    ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, StandingClock, VERIFIER,
-    assert_no_secret, authorization, exchange, form_of, http_client, query_of, requests_to,
+    ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE,
+    StandingClock, VERIFIER, assert_no_secret, authorization, dead_address, exchange, form_of, http_client,
+    impatient_client, misbehaving_server, query_of, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
 use mxcp::adapters::upstream::github::GitHubIdp;
@@ -11,7 +12,7 @@ use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
-use mxcp_actors::ports::upstream_idp::{UpstreamError, UpstreamIdp as _};
+use mxcp_actors::ports::upstream_idp::{UpstreamError, UpstreamIdp};
 use serde_json::{Value, json};
 use std::time::Duration;
 use wiremock::matchers::{method, path, query_param};
@@ -53,6 +54,16 @@ fn profile() -> Value {
 /// A simulator that answers everything right, except for what is mounted before.
 pub(crate) struct GitHub {
     pub(crate) server: MockServer,
+}
+
+impl Simulator for GitHub {
+    fn answers(_: &str) -> Vec<Answer> {
+        vec![("POST", TOKEN_PATH, tokens()), ("GET", USER_PATH, profile())]
+    }
+
+    fn idp(origin: &str, http: HttpClient) -> Box<dyn UpstreamIdp> {
+        Box::new(idp_at(origin, http))
+    }
 }
 
 impl GitHub {
@@ -164,6 +175,16 @@ async fn a_github_app_gives_tokens_that_end_and_can_be_refreshed() {
     assert_eq!(upstream.expires_at, Some(StandingClock::START + Duration::from_hours(8)));
     assert_eq!(upstream.refresh_token.unwrap().expose(), REFRESH_TOKEN);
     assert!(upstream.scope.is_empty());
+    assert!(github.sign_in().await.unwrap().missing_scopes.is_empty(), "its rights are set in the App");
+}
+
+#[tokio::test]
+async fn scopes_that_a_wider_one_includes_are_not_missing() {
+    for (granted, missing) in [("user", ""), ("user:email", "read:user"), ("repo", "read:user user:email")] {
+        let answer = json!({"access_token": ACCESS_TOKEN, "token_type": "bearer", "scope": granted});
+        let github = GitHub::start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
+        assert_eq!(github.sign_in().await.unwrap().missing_scopes.to_string(), missing, "{granted}");
+    }
 }
 
 #[tokio::test]
@@ -346,7 +367,7 @@ async fn tokens_of_a_github_app_are_replaced_in_pairs_and_the_old_pair_is_dead()
     assert_eq!((third.access_token.expose(), third.refresh_token.unwrap().expose()), ("ghu_3", "ghr_3"));
     assert!(third.scope.is_empty());
     assert_eq!(third.expires_at, Some(StandingClock::START + Duration::from_hours(8)));
-    assert_fault("a used token", &idp.refresh(Secret::new("ghr_1")).await.unwrap_err(), "InvalidGrant");
+    assert_is("InvalidGrant", "a used token", &idp.refresh(Secret::new("ghr_1")).await.unwrap_err());
     assert_eq!(idp.refresh_hint(), None, "whether tokens end is set up at GitHub");
 }
 
@@ -459,7 +480,22 @@ async fn every_fault_of_the_profile_is_told_apart_without_secrets() {
 
 #[tokio::test]
 async fn a_github_that_does_not_answer_is_unreachable() {
-    assert_silence_is_told_apart(|origin, http| Box::new(idp_at(origin, http))).await;
+    let github = GitHub::start().await.with("POST", TOKEN_PATH, ok(&tokens()).set_delay(Duration::from_mins(10))).await;
+    let slow = idp_at(&github.server.uri(), impatient_client());
+    let (_reserved, dead) = dead_address();
+    let dead = idp_at(&format!("http://{dead}"), http_client());
+    let reset = idp_at(&format!("http://{}", misbehaving_server(Misbehaviour::Reset).await), http_client());
+    let cut = idp_at(&format!("http://{}", misbehaving_server(Misbehaviour::HangUp).await), http_client());
+    for (idp, detail) in [
+        (slow, "it did not answer within 0.1 s"),
+        (dead, "the connection was refused"),
+        (reset, "the connection broke off before the answer was complete"),
+        (cut, "the connection broke off before the answer was complete"),
+    ] {
+        let expected = UpstreamError::Unreachable { provider: "github".to_owned(), detail: detail.to_owned() };
+        assert_eq!(idp.exchange(exchange()).await.unwrap_err(), expected);
+        assert_eq!(idp.refresh(Secret::new(REFRESH_TOKEN)).await.unwrap_err(), expected);
+    }
 }
 
 #[test]

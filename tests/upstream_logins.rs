@@ -1,14 +1,20 @@
 //! People who sign in at GitHub, Atlassian and Salesforce through the whole daemon, up to a tool
 //! that sees who they are and their token.
 use crate::common::{Browser, OAuthClient, Setup, TestApp, Tokens, UPSTREAM_TOKEN, query_of, text_of};
-use crate::upstream_apps::{Simulator, ok};
 use serde_json::{Value, json};
 use url::Url;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const CALLBACK_PATH: &str = "/callback/provider";
 
+async fn answer(server: &MockServer, verb: &str, at: &str, body: &Value) {
+    let template = ResponseTemplate::new(200).set_body_json(body);
+    Mock::given(method(verb)).and(path(at)).respond_with(template).mount(server).await;
+}
+
 /// A daemon at that provider with a tool that shows the person, behind a policy on their groups.
-async fn daemon(provider: &str, origin: &str, authorize: &str, token: &str, scope: &str, rule: &str) -> TestApp {
+async fn daemon(provider: &str, origin: &str, [authorize, token]: [&str; 2], scope: &str, rule: &str) -> TestApp {
     let block = json!({
         "client_id": "app-at-the-provider", "client_secret": "secret-at-the-provider", "callback_path": CALLBACK_PATH,
         "auth_url": format!("{origin}{authorize}"), "token_url": format!("{origin}{token}"), "scope": scope,
@@ -59,46 +65,49 @@ async fn assert_signs_in(app: &TestApp, provider: &str, username: &str) {
 async fn a_person_of_github_gets_to_a_call_with_their_token() {
     let tokens = json!({"access_token": UPSTREAM_TOKEN, "token_type": "bearer", "scope": "read:org,read:user"});
     let acme = json!({"id": 9, "login": "acme"});
+    let github = MockServer::start().await;
+    answer(&github, "POST", "/login/oauth/access_token", &tokens).await;
+    answer(&github, "GET", "/api/v3/user", &json!({"id": 583_231, "login": "octocat"})).await;
+    answer(&github, "GET", "/api/v3/user/orgs", &json!([acme])).await;
     let team = json!({"id": 5, "slug": "release-team", "organization": acme});
-    let github = Simulator::start().await.with("POST", "/login/oauth/access_token", ok(&tokens)).await;
-    let github = github.with("GET", "/api/v3/user", ok(&json!({"id": 583_231, "login": "octocat"}))).await;
-    let github = github.with("GET", "/api/v3/user/orgs", ok(&json!([acme]))).await;
-    let github = github.with("GET", "/api/v3/user/teams", ok(&json!([team]))).await;
+    answer(&github, "GET", "/api/v3/user/teams", &json!([team])).await;
     let (authorize, token) = ("/login/oauth/authorize", "/login/oauth/access_token");
     let rule = "!('acme/release-team' in user.groups)";
-    let app = daemon("github", &github.uri(), authorize, token, "read:user read:org", rule).await;
+    let app = daemon("github", &github.uri(), [authorize, token], "read:user read:org", rule).await;
     assert_signs_in(&app, "github", "octocat").await;
 }
 
 #[tokio::test]
 async fn a_person_of_atlassian_gets_to_a_call_with_their_token() {
+    let atlassian = MockServer::start().await;
     let tokens = json!({"access_token": UPSTREAM_TOKEN, "expires_in": 3600, "scope": "read:me"});
+    answer(&atlassian, "POST", "/oauth/token", &tokens).await;
     let person = json!({"account_id": "712020:a1", "nickname": "mia", "email": "mia@example.com"});
-    let sites = json!([{"id": "c1", "name": "Acme", "url": "https://acme.atlassian.net", "scopes": ["read:me"]}]);
-    let atlassian = Simulator::start().await.with("POST", "/oauth/token", ok(&tokens)).await;
-    let atlassian = atlassian.with("GET", "/me", ok(&person)).await;
-    let atlassian = atlassian.with("GET", "/oauth/token/accessible-resources", ok(&sites)).await;
+    answer(&atlassian, "GET", "/me", &person).await;
+    let site = json!({"id": "c1", "name": "Acme", "url": "https://acme.atlassian.net", "scopes": ["read:me"]});
+    answer(&atlassian, "GET", "/oauth/token/accessible-resources", &json!([site])).await;
     let rule = "!('acme.atlassian.net' in user.groups)";
-    let app = daemon("atlassian", &atlassian.uri(), "/authorize", "/oauth/token", "read:me offline_access", rule).await;
+    let scope = "read:me offline_access";
+    let app = daemon("atlassian", &atlassian.uri(), ["/authorize", "/oauth/token"], scope, rule).await;
     assert_signs_in(&app, "atlassian", "mia").await;
 }
 
 #[tokio::test]
 async fn a_person_of_salesforce_gets_to_a_call_with_their_token() {
-    let salesforce = Simulator::start().await;
+    let salesforce = MockServer::start().await;
     let tokens = json!({
         "access_token": UPSTREAM_TOKEN, "token_type": "Bearer", "instance_url": format!("{}/acme", salesforce.uri()),
         "id": format!("{}/id/00D5g000004AbCdEAK/0055g00000AbCdEAAV", salesforce.uri()), "issued_at": "1800000000123",
         "scope": "openid api",
     });
+    answer(&salesforce, "POST", "/services/oauth2/token", &tokens).await;
     let person = json!({
         "user_id": "0055g00000AbCdEAAV", "organization_id": "00D5g000004AbCdEAK", "active": true,
         "preferred_username": "ada@acme.example", "custom_attributes": {"role": "manager"},
     });
-    let salesforce = salesforce.with("POST", "/services/oauth2/token", ok(&tokens)).await;
-    let salesforce = salesforce.with("GET", "/acme/services/oauth2/userinfo", ok(&person)).await;
-    let (authorize, token) = ("/services/oauth2/authorize", "/services/oauth2/token");
+    answer(&salesforce, "GET", "/acme/services/oauth2/userinfo", &person).await;
+    let paths = ["/services/oauth2/authorize", "/services/oauth2/token"];
     let rule = "user.role != 'manager' || user.claims.organization_id != '00D5g000004AbCdEAK'";
-    let app = daemon("salesforce", &salesforce.uri(), authorize, token, "openid api", rule).await;
+    let app = daemon("salesforce", &salesforce.uri(), paths, "openid api", rule).await;
     assert_signs_in(&app, "salesforce", "ada@acme.example").await;
 }

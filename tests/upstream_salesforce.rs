@@ -1,23 +1,18 @@
 //! Salesforce as the identity provider, against a simulator.
-use crate::upstream_apps::{
-    Simulator, app_at, assert_fault, assert_silence_is_told_apart, assert_token_faults_are_told_apart, ok,
-    profile_faults, refresh,
-};
+use crate::upstream_faults::{Answer, Simulated, Simulator, assert_is};
 use crate::upstream_support::{
     ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, StandingClock, VERIFIER,
-    authorization, exchange, form_of, http_client, impatient_client, requests_to,
+    authorization, form_of, http_client, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
 use mxcp::adapters::upstream::salesforce::SalesforceIdp;
 use mxcp::adapters::upstream::settings::UpstreamApp;
-use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
-use mxcp_actors::ports::upstream_idp::{RevocationReach, RevocationResult, UpstreamError, UpstreamIdp as _};
+use mxcp_actors::ports::upstream_idp::{RevocationReach, RevocationResult, UpstreamIdp};
 use serde_json::{Value, json};
-use std::time::Duration;
 use wiremock::ResponseTemplate;
 
 const TOKEN_PATH: &str = "/services/oauth2/token";
@@ -28,8 +23,18 @@ const SCOPE: &str = "openid profile email api refresh_token";
 const ORGANIZATION: &str = "00D5g000004AbCdEAK";
 const PERSON: &str = "0055g00000AbCdEAAV";
 
+/// Salesforce.
+pub(crate) struct Salesforce;
+
 fn settings(origin: &str) -> UpstreamApp {
-    app_at(format!("{origin}/services/oauth2/authorize"), format!("{origin}{TOKEN_PATH}"), SCOPE)
+    UpstreamApp {
+        client_id: "app-at-the-provider".to_owned(),
+        client_secret: Secret::new(CLIENT_SECRET),
+        auth_url: format!("{origin}/services/oauth2/authorize"),
+        token_url: format!("{origin}{TOKEN_PATH}"),
+        scope: SCOPE.to_owned(),
+        redirect_uri: REDIRECT_URI.to_owned(),
+    }
 }
 
 fn idp_at(origin: &str, http: HttpClient) -> SalesforceIdp {
@@ -60,31 +65,27 @@ fn profile() -> Value {
     })
 }
 
-trait Salesforce: Sized {
-    async fn with_tokens(self, change: impl FnOnce(&mut Value)) -> Self;
-    async fn with_defaults(self) -> Self;
-    fn idp(&self) -> SalesforceIdp;
-    async fn sign_in(&self) -> Result<SignedIn, UpstreamError>;
+fn ok(body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
 }
 
-impl Salesforce for Simulator {
-    async fn with_tokens(self, change: impl FnOnce(&mut Value)) -> Self {
-        let mut answer = tokens(&self.uri());
-        change(&mut answer);
-        self.with("POST", TOKEN_PATH, ok(&answer)).await
+impl Simulator for Salesforce {
+    fn answers(origin: &str) -> Vec<Answer> {
+        vec![("POST", TOKEN_PATH, tokens(origin)), ("GET", USERINFO_PATH, profile())]
     }
 
-    async fn with_defaults(self) -> Self {
-        self.with_tokens(|_| ()).await.with("GET", USERINFO_PATH, ok(&profile())).await
+    fn idp(origin: &str, http: HttpClient) -> Box<dyn UpstreamIdp> {
+        Box::new(idp_at(origin, http))
     }
+}
 
-    fn idp(&self) -> SalesforceIdp {
-        idp_at(&self.uri(), http_client())
-    }
+async fn start() -> Simulated<Salesforce> {
+    Simulated::start().await
+}
 
-    async fn sign_in(&self) -> Result<SignedIn, UpstreamError> {
-        self.idp().exchange(exchange()).await
-    }
+/// With another token answer.
+async fn with_tokens(change: impl FnOnce(&mut Value)) -> Simulated<Salesforce> {
+    start().await.with_changed(TOKEN_PATH, change).await
 }
 
 #[tokio::test]
@@ -111,7 +112,7 @@ async fn the_browser_is_sent_with_pkce_to_production_a_sandbox_or_a_domain_of_on
 
 #[tokio::test]
 async fn a_login_tells_who_it_is_in_which_organization_and_keeps_the_tokens() {
-    let salesforce = Simulator::start().await.with_defaults().await;
+    let salesforce = start().await.with_defaults().await;
     let signed_in = salesforce.sign_in().await.unwrap();
     let user = signed_in.user;
     assert_eq!(user.subject, format!("{ORGANIZATION}/{PERSON}"));
@@ -132,7 +133,7 @@ async fn a_login_tells_who_it_is_in_which_organization_and_keeps_the_tokens() {
 
 #[tokio::test]
 async fn the_requests_are_those_that_salesforce_asks_for() {
-    let salesforce = Simulator::start().await.with_defaults().await;
+    let salesforce = start().await.with_defaults().await;
     salesforce.sign_in().await.unwrap();
     let form = form_of(&requests_to(&salesforce.server, TOKEN_PATH).await.pop().unwrap());
     assert_eq!((form["grant_type"].as_str(), form["code"].as_str()), ("authorization_code", CODE));
@@ -146,21 +147,20 @@ async fn the_requests_are_those_that_salesforce_asks_for() {
 #[tokio::test]
 async fn the_person_is_asked_for_beside_the_identity_url_where_no_instance_is_named() {
     let without_instance = |answer: &mut Value| answer["instance_url"] = Value::Null;
-    let salesforce = Simulator::start().await.with_tokens(without_instance).await;
+    let salesforce = with_tokens(without_instance).await;
     let salesforce = salesforce.with("GET", "/services/oauth2/userinfo", ok(&profile())).await;
     assert_eq!(salesforce.sign_in().await.unwrap().user.name.as_deref(), Some("Ada Falk"));
 }
 
 #[tokio::test]
-async fn the_token_goes_nowhere_but_to_salesforce() {
-    let elsewhere = Simulator::start().await.with("GET", "/services/oauth2/userinfo", ok(&profile())).await;
-    for server in
-        [elsewhere.uri(), elsewhere.uri().replace("127.0.0.1", "localhost"), "https://evil.example".to_owned()]
-    {
+async fn the_token_goes_nowhere_but_to_start() {
+    let elsewhere = start().await.with("GET", "/services/oauth2/userinfo", ok(&profile())).await;
+    let here = elsewhere.server.uri();
+    for server in [here.replace("127.0.0.1", "localhost"), here, "https://evil.example".to_owned()] {
         let misled = |answer: &mut Value| answer["instance_url"] = json!(server);
-        let salesforce = Simulator::start().await.with_tokens(misled).await;
+        let salesforce = with_tokens(misled).await;
         let fault = salesforce.sign_in().await.unwrap_err();
-        assert_fault(&server, &fault, "Unusable");
+        assert_is("Unusable", &server, &fault);
         assert!(fault.to_string().ends_with("names a server that is not known to be Salesforce's"), "{fault}");
     }
     assert!(elsewhere.server.received_requests().await.unwrap().is_empty());
@@ -168,7 +168,7 @@ async fn the_token_goes_nowhere_but_to_salesforce() {
         answer["instance_url"] = json!(7);
         answer["id"] = json!({});
     };
-    let salesforce = Simulator::start().await.with_tokens(lost).await;
+    let salesforce = with_tokens(lost).await;
     let fault = salesforce.sign_in().await.unwrap_err().to_string();
     assert!(fault.ends_with("the token answer does not say where the organization is"), "{fault}");
 }
@@ -178,8 +178,8 @@ async fn a_profile_of_somebody_else_than_the_token_answer_names_is_refused() {
     let other = |answer: &mut Value| {
         answer["id"] = json!(format!("https://login.salesforce.com/id/{ORGANIZATION}/0055g00000ZZZZZ"));
     };
-    let salesforce = Simulator::start().await.with_tokens(other).await.with_defaults().await;
-    assert_fault("somebody else", &salesforce.sign_in().await.unwrap_err(), "Unusable");
+    let salesforce = with_tokens(other).await.with_defaults().await;
+    assert_is("Unusable", "somebody else", &salesforce.sign_in().await.unwrap_err());
 }
 
 #[tokio::test]
@@ -189,8 +189,8 @@ async fn one_user_of_two_sandboxes_is_two_people() {
         let mut person = profile();
         person["organization_id"] = json!(organization);
         let identity = format!("https://test.salesforce.com/id/{organization}/{PERSON}");
-        let salesforce = Simulator::start().await.with("GET", USERINFO_PATH, ok(&person)).await;
-        let salesforce = salesforce.with_tokens(|answer| answer["id"] = json!(identity)).await;
+        let salesforce = start().await.with("GET", USERINFO_PATH, ok(&person)).await;
+        let salesforce = salesforce.with_changed(TOKEN_PATH, |answer| answer["id"] = json!(identity)).await;
         subjects.push(salesforce.sign_in().await.unwrap().user.id);
     }
     assert_ne!(subjects[0], subjects[1]);
@@ -202,7 +202,7 @@ async fn fewer_scopes_than_were_asked_for_are_what_is_kept() {
         answer["scope"] = json!("openid api");
         answer["refresh_token"] = Value::Null;
     };
-    let salesforce = Simulator::start().await.with_tokens(narrow).await.with_defaults().await;
+    let salesforce = with_tokens(narrow).await.with_defaults().await;
     let signed_in = salesforce.sign_in().await.unwrap();
     assert_eq!(signed_in.missing_scopes.to_string(), "profile email refresh_token");
     let upstream = signed_in.upstream.unwrap();
@@ -217,7 +217,7 @@ async fn a_refresh_token_is_kept_until_salesforce_gives_a_new_one() {
             answer["access_token"] = json!("new access");
             answer["refresh_token"] = json!(given);
         };
-        let salesforce = Simulator::start().await.with_tokens(answer).await;
+        let salesforce = with_tokens(answer).await;
         let tokens = salesforce.idp().refresh(Secret::new(REFRESH_TOKEN)).await.unwrap();
         assert_eq!(tokens.access_token.expose(), "new access");
         assert_eq!(tokens.refresh_token.unwrap().expose(), kept);
@@ -237,15 +237,15 @@ async fn a_grant_of_somebody_who_has_left_is_dead() {
     ] {
         let answer =
             ResponseTemplate::new(400).set_body_json(json!({"error": error, "error_description": description}));
-        let salesforce = Simulator::start().await.with("POST", TOKEN_PATH, answer).await;
-        assert_fault(error, &refresh(&salesforce.idp()).await.unwrap_err(), "InvalidGrant");
+        let salesforce = start().await.with("POST", TOKEN_PATH, answer).await;
+        assert_is("InvalidGrant", error, &salesforce.refresh().await.unwrap_err());
     }
 }
 
 #[tokio::test]
 async fn scopes_that_come_with_others_are_not_missed() {
     for granted in ["refresh_token full openid", "offline_access openid api id"] {
-        let salesforce = Simulator::start().await.with_tokens(|answer| answer["scope"] = json!(granted)).await;
+        let salesforce = with_tokens(|answer| answer["scope"] = json!(granted)).await;
         let signed_in = salesforce.with_defaults().await.sign_in().await.unwrap();
         assert_eq!(signed_in.missing_scopes.to_string(), "", "{granted}");
     }
@@ -262,7 +262,7 @@ fn held() -> UpstreamTokens {
 
 #[tokio::test]
 async fn both_tokens_are_revoked_beside_the_token_endpoint() {
-    let salesforce = Simulator::start().await.with("POST", REVOKE_PATH, ResponseTemplate::new(200)).await;
+    let salesforce = start().await.with("POST", REVOKE_PATH, ResponseTemplate::new(200)).await;
     let idp = salesforce.idp();
     assert_eq!(idp.revocation_reach(), RevocationReach::Grant);
     assert_eq!(idp.revoke(held()).await, Ok(RevocationResult::Revoked));
@@ -277,12 +277,12 @@ async fn a_token_that_had_ended_is_as_good_as_revoked_and_faults_show_no_secret(
     let echo = format!("{REFRESH_TOKEN} {CLIENT_SECRET}");
     let refusal = |error: &str| json!({"error": error, "error_description": echo});
     let ended = ResponseTemplate::new(400).set_body_json(refusal("invalid_token"));
-    let salesforce = Simulator::start().await.with("POST", REVOKE_PATH, ended).await;
+    let salesforce = start().await.with("POST", REVOKE_PATH, ended).await;
     assert_eq!(salesforce.idp().revoke(held()).await, Ok(RevocationResult::Revoked));
     for (status, kind) in [(500, "Faulty"), (400, "Refused")] {
         let answer = ResponseTemplate::new(status).set_body_json(refusal("invalid_client"));
-        let salesforce = Simulator::start().await.with("POST", REVOKE_PATH, answer).await;
-        assert_fault("revocation", &salesforce.idp().revoke(held()).await.unwrap_err(), kind);
+        let salesforce = start().await.with("POST", REVOKE_PATH, answer).await;
+        assert_is(kind, "revocation", &salesforce.idp().revoke(held()).await.unwrap_err());
     }
 }
 
@@ -296,31 +296,6 @@ fn the_operator_is_told_what_refreshing_needs() {
     assert_eq!(hint("openid profile email api").as_deref(), Some(expected));
     assert_eq!(hint("openid refresh_token"), None);
     assert_eq!(hint("openid offline_access"), None);
-}
-
-#[tokio::test]
-async fn every_fault_of_the_token_endpoint_is_told_apart_without_secrets() {
-    assert_token_faults_are_told_apart(TOKEN_PATH, |origin| Box::new(idp_at(origin, http_client()))).await;
-    let untyped = Simulator::start().await.with("POST", TOKEN_PATH, ok(&json!({"access_token": ACCESS_TOKEN}))).await;
-    assert_fault("no type", &untyped.sign_in().await.unwrap_err(), "Unusable");
-}
-
-#[tokio::test]
-async fn every_fault_of_the_profile_is_told_apart_without_secrets() {
-    let nobody = ("nobody", ok(&json!({"user_id": ACCESS_TOKEN, "organization_id": ORGANIZATION})), "Unusable");
-    for (case, answer, kind) in profile_faults().into_iter().chain([nobody]) {
-        let salesforce = Simulator::start().await.with("GET", USERINFO_PATH, answer).await.with_defaults().await;
-        assert_fault(case, &salesforce.sign_in().await.unwrap_err(), kind);
-    }
-    let silence = ok(&profile()).set_delay(Duration::from_mins(10));
-    let salesforce = Simulator::start().await.with("GET", USERINFO_PATH, silence).await.with_defaults().await;
-    let fault = idp_at(&salesforce.uri(), impatient_client()).exchange(exchange()).await.unwrap_err();
-    assert_fault("silence", &fault, "Unreachable");
-}
-
-#[tokio::test]
-async fn a_salesforce_that_does_not_answer_is_unreachable() {
-    assert_silence_is_told_apart(|origin, http| Box::new(idp_at(origin, http))).await;
 }
 
 #[test]
