@@ -30,6 +30,7 @@ use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
+use crate::user_mapping::UserMapping;
 use actix::{Arbiter, ArbiterHandle};
 use dashmap::DashMap;
 use std::sync::Arc;
@@ -71,13 +72,16 @@ pub struct Definitions {
     pub catalog: Arc<ToolCatalog>,
     /// The compiled rules.
     pub policy_book: Arc<PolicyBook>,
+    /// What the operator says about people.
+    pub user_mapping: Arc<UserMapping>,
 }
 
 /// Who may still be signed in from an earlier run.
-fn people(login_methods: &LoginMethods) -> People {
+fn people(login_methods: &LoginMethods, mapping: &Arc<UserMapping>) -> People {
     People {
         directory: login_methods.directory().cloned(),
         providers: providers(login_methods).iter().map(|idp| idp.name().to_owned()).collect(),
+        mapping: Arc::clone(mapping),
     }
 }
 
@@ -131,7 +135,7 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
-            people: people(&ports.login_methods),
+            people: people(&ports.login_methods, &definitions.user_mapping),
             ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
@@ -142,6 +146,7 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             back_offs: DashMap::new(),
+            unsaved: DashMap::new(),
             ended_grants,
         };
         let token_refresh = TokenRefreshHandle::start(&owners, refresher, to_revoke, guard("token_refresh"));

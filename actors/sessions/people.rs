@@ -4,6 +4,7 @@
 
 use crate::model::principal::User;
 use crate::ports::password_directory::PasswordDirectory;
+use crate::user_mapping::UserMapping;
 use std::sync::Arc;
 
 /// The people who can sign in now; nobody when authentication is off.
@@ -13,6 +14,8 @@ pub(crate) struct People {
     pub(crate) directory: Option<Arc<dyn PasswordDirectory>>,
     /// Whoever the providers of these names let in.
     pub(crate) providers: Vec<String>,
+    /// What the operator says about them.
+    pub(crate) mapping: Arc<UserMapping>,
 }
 
 /// What has become of somebody.
@@ -27,14 +30,20 @@ pub(super) enum Standing {
 }
 
 impl People {
-    /// What has become of `user`.
+    /// What has become of somebody who signed in as `user`.
     pub(super) fn standing(&self, user: &User) -> Standing {
         match &self.directory {
-            Some(directory) if directory.name() == user.provider => {
-                directory.find_user(&user.id).map_or(Standing::Gone, Standing::Known)
-            }
-            _ if self.providers.contains(&user.provider) => Standing::Known(Arc::new(user.clone())),
+            Some(directory) if directory.name() == user.provider => match directory.find_user(&user.id) {
+                Some(user) => Standing::Known(self.mapping.apply(user)),
+                None => Standing::Gone,
+            },
+            _ if self.providers.contains(&user.provider) => Standing::Known(self.mapping.apply(Arc::new(user.clone()))),
             _ => Standing::Elsewhere,
         }
+    }
+
+    /// What is known of somebody who is just signing in.
+    pub(super) fn described(&self, user: &User) -> Arc<User> {
+        self.mapping.apply(Arc::new(user.clone()))
     }
 }

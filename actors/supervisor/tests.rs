@@ -100,7 +100,11 @@ fn ports(audit: &Arc<FragileAudit>) -> Ports {
 }
 
 fn definitions() -> Definitions {
-    Definitions { catalog: Arc::new(ToolCatalog::default()), policy_book: Arc::new(PolicyBook::default()) }
+    Definitions {
+        catalog: Arc::new(ToolCatalog::default()),
+        policy_book: Arc::new(PolicyBook::default()),
+        user_mapping: Arc::default(),
+    }
 }
 
 async fn start(audit: &Arc<FragileAudit>) -> Supervisor {

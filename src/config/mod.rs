@@ -29,6 +29,7 @@ mod tree;
 mod type_check;
 mod type_definition;
 mod user;
+mod user_mapping;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};

@@ -13,6 +13,7 @@ use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::tool::ToolDefinition;
 pub use mxcp_actors::settings::Lifetimes;
+use mxcp_actors::user_mapping::MappingRule;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -116,6 +117,8 @@ pub struct AuthConfiguration {
     /// Where people sign in; one of them as a person chooses. None when everybody may call, and
     /// nobody is known.
     pub providers: Vec<ProviderSettings>,
+    /// Who gets a role, permissions or groups beyond those of their provider.
+    pub user_mapping: Vec<MappingRule>,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Scopes that a token must have for any call; all of them.

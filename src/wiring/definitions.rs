@@ -1,12 +1,13 @@
 //! From tool files to definitions that every worker shares.
 
 use crate::adapters::duckdb::DuckDbEngine;
-use crate::config::Configuration;
+use crate::config::{AuthConfiguration, Configuration, ProviderSettings};
 use anyhow::anyhow;
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::supervisor::Definitions;
 use mxcp_actors::tool_calls::ToolCatalog;
+use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 
 /// Everything about tools that can be worked out before the first call: schemas, validators,
@@ -31,10 +32,16 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
     match (book, catalog) {
         (Ok(book), Ok(catalog)) if faults.is_empty() => {
-            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book) })
+            let user_mapping = Arc::new(user_mapping(&configuration.auth));
+            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping })
         }
         _ => Err(anyhow!("Found {} endpoint(s) with errors\n{}", faults.len(), faults.join("\n"))),
     }
+}
+
+fn user_mapping(auth: &AuthConfiguration) -> UserMapping {
+    let of_provider = |provider: &ProviderSettings| (provider.name.clone(), provider.claim_mappings.clone());
+    UserMapping::new(auth.providers.iter().map(of_provider).collect(), auth.user_mapping.clone())
 }
 
 async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {

@@ -10,6 +10,7 @@ pub use settings::{
 };
 
 use super::reader::{Field, Table};
+use super::user_mapping;
 use app::{ScopeDefault, check_openid, read_app};
 
 /// What `provider` calls the kind whose people may go by another name.
@@ -97,18 +98,26 @@ fn read_list<'a>(field: &Field<'a>) -> Vec<(&'static str, Field<'a>)> {
     chosen
 }
 
-fn read_block(name: &'static str, table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
-    let provider = match name {
+fn read_block(block: &'static str, table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
+    // Local users have no claims: what is known of them stands beside their names.
+    let mappings = if block == "local" { None } else { table.get("claim_mappings") };
+    let claim_mappings = mappings.and_then(|field| user_mapping::read_claims(&field)).unwrap_or_default();
+    let mut name = block.to_owned();
+    let kind = match block {
         "github" => read_app(table, &ScopeDefault::Scopes(&GITHUB_SCOPE)).map(ProviderKind::Github),
         "google" => read_google(table).map(ProviderKind::Google),
         "atlassian" => read_app(table, &ScopeDefault::Required).map(ProviderKind::Atlassian),
         "salesforce" => read_app(table, &ScopeDefault::Scopes(&SALESFORCE_SCOPE)).map(ProviderKind::Salesforce),
         "keycloak" => oidc::read_keycloak(table).map(ProviderKind::Keycloak),
         "local" => local::read(table).map(ProviderKind::Local),
-        _ => return read_claim_mappings(table, oidc::read),
+        _ => {
+            if let Some(chosen) = oidc::read_name(table) {
+                name = chosen;
+            }
+            oidc::read(table).map(ProviderKind::Oidc)
+        }
     };
-    let provider = provider.map(|kind| ProviderSettings { name: name.to_owned(), kind });
-    if name == "local" { provider } else { read_claim_mappings(table, |_| provider) }
+    Some(ProviderSettings { name, claim_mappings, kind: kind? })
 }
 
 /// Without `openid` Google would not say who it is.
@@ -118,15 +127,6 @@ fn read_google(table: &mut Table<'_, '_>) -> Option<AppSettings> {
         check_openid(&field, &app.scope);
     }
     app
-}
-
-fn read_claim_mappings(
-    table: &mut Table<'_, '_>,
-    read: impl FnOnce(&mut Table<'_, '_>) -> Option<ProviderSettings>,
-) -> Option<ProviderSettings> {
-    let provider = read(table);
-    table.refuse("claim_mappings", "remove it; policies can read user.claims");
-    provider
 }
 
 /// Each provider sends people back to a route of its own, so that the answer of one cannot pass

@@ -2,14 +2,14 @@
 
 use super::super::reader::{Field, Table};
 use super::app::{Registration, ScopeDefault, check_openid, read_registration, read_scope, read_scope_or};
-use super::settings::{KeycloakSettings, OidcSettings, ProviderKind, ProviderSettings};
+use super::settings::{KeycloakSettings, OidcSettings};
 use super::{BUILT_IN, OIDC};
 
 /// What is asked of Keycloak when the file does not say.
 const KEYCLOAK_SCOPE: [&str; 3] = ["openid", "profile", "email"];
 
 /// Reads the block.
-pub(super) fn read(table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
+pub(super) fn read(table: &mut Table<'_, '_>) -> Option<OidcSettings> {
     let registration = read_registration(table);
     let config_url = table.require("config_url").and_then(|field| field.secure_url());
     let scope = table.require("scope").and_then(|field| {
@@ -19,9 +19,8 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
     });
     let audience = table.get("audience").and_then(|field| field.nonempty_text());
     let parameters = table.get("extra_authorize_params").and_then(|field| read_parameters(&field));
-    let provider_name = table.get("provider_name").and_then(|field| read_provider_name(&field));
     let Registration { client_id, client_secret, callback_path } = registration?;
-    let settings = OidcSettings {
+    Some(OidcSettings {
         config_url: config_url?,
         client_id,
         client_secret,
@@ -29,11 +28,12 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<ProviderSettings> {
         callback_path,
         audience,
         extra_authorize_params: parameters.unwrap_or_default(),
-    };
-    Some(ProviderSettings {
-        name: provider_name.unwrap_or_else(|| OIDC.to_owned()),
-        kind: ProviderKind::Oidc(settings),
     })
+}
+
+/// Reads the name under which the provider's people are known.
+pub(super) fn read_name(table: &mut Table<'_, '_>) -> Option<String> {
+    table.get("provider_name").and_then(|field| read_provider_name(&field))
 }
 
 /// Reads the block of Keycloak, whose addresses follow from the server and the realm.

@@ -2,6 +2,7 @@
 
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
+use mxcp_actors::user_mapping::ClaimMapping;
 use url::Url;
 
 /// Where people sign in.
@@ -10,6 +11,8 @@ pub struct ProviderSettings {
     /// The name under which its people are known here, such as `github`: the first half of each
     /// person's identity.
     pub name: String,
+    /// What its claims give.
+    pub claim_mappings: Vec<ClaimMapping>,
     /// Which kind of provider it is, and how we are known there.
     pub kind: ProviderKind,
 }
