@@ -78,6 +78,18 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// Which provider.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        match self {
+            Self::Unreachable { provider, .. }
+            | Self::Faulty { provider, .. }
+            | Self::InvalidGrant { provider, .. }
+            | Self::Refused { provider, .. }
+            | Self::Unusable { provider, .. } => provider,
+        }
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {

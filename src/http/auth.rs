@@ -61,13 +61,13 @@ pub enum Refusal {
     #[error("this resource needs an access token in the header Authorization")]
     NoToken,
     /// Its token is unknown, expired, revoked, or made for another resource.
-    #[error("the access token is not valid here: it may have expired or been revoked")]
+    #[error("Token expired, revoked, or not made for this server")]
     InvalidToken,
     /// It carries a token in more than one place.
     #[error("the access token must be sent once, in the header Authorization")]
     SeveralTokens,
     /// The token does not allow enough.
-    #[error("the access token lacks a scope that this resource needs")]
+    #[error("User not authorized: the access token lacks a scope that this resource needs")]
     InsufficientScope,
 }
 
