@@ -15,7 +15,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How far the provider's clock may be from ours.
-const SKEW: Duration = Duration::from_mins(1);
+pub(super) const SKEW: Duration = Duration::from_mins(1);
 
 /// The longest `sub` (section 2).
 const SUBJECT_BYTES_MAX: usize = 255;
@@ -78,6 +78,8 @@ pub(super) enum IdTokenFault {
 pub(super) struct Expected<'a> {
     /// The provider.
     pub(super) issuer: &'a str,
+    /// Its other name, if it has one.
+    pub(super) issuer_alias: Option<&'a str>,
     /// Us.
     pub(super) client_id: &'a str,
     /// The nonce that we sent.
@@ -97,12 +99,21 @@ pub(super) struct UnverifiedToken<'a> {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads the header. Keys that the header itself brings (`jwk`, `jku`, `x5u`, `x5c`) are
-    /// never looked at: the provider's published keys alone count.
+    /// Reads the header of an `id_token`: it has no type or that of a plain JWT. A token that says
+    /// it is an access token or a logout token is not let pass for one (RFC 8725 section 3.11).
     ///
     /// # Errors
     /// When the header is malformed, or names an algorithm, a type or an extension that is not accepted.
     pub(super) fn read(text: &'a Secret, accepted: &[Algorithm]) -> Result<Self, IdTokenFault> {
+        Self::read_as(text, accepted, &["jwt"])
+    }
+
+    /// Reads the header of a token that has no type or one of `types`. Keys that the header itself brings (`jwk`, `jku`, `x5u`, `x5c`) are
+    /// never looked at: the provider's published keys alone count.
+    ///
+    /// # Errors
+    /// When the header is malformed, or names an algorithm, a type or an extension that is not accepted.
+    pub(super) fn read_as(text: &'a Secret, accepted: &[Algorithm], types: &[&str]) -> Result<Self, IdTokenFault> {
         let mut parts = text.expose().split('.');
         let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(IdTokenFault::Malformed);
@@ -118,7 +129,7 @@ impl<'a> UnverifiedToken<'a> {
             .and_then(|name| Algorithm::from_str(name).ok())
             .filter(|algorithm| accepted.contains(algorithm))
             .ok_or(IdTokenFault::Algorithm)?;
-        check_type(header.get("typ"))?;
+        check_type(header.get("typ"), types)?;
         let key_id = match header.get("kid") {
             None => None,
             Some(Value::String(id)) => Some(id.clone()),
@@ -155,7 +166,8 @@ impl<'a> UnverifiedToken<'a> {
     /// # Errors
     /// The first claim that is not as expected.
     pub(super) fn check(&self, claims: &Claims, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
-        if text(claims, "iss")? != expected.issuer {
+        let issuer = text(claims, "iss")?;
+        if issuer != expected.issuer && expected.issuer_alias != Some(issuer) {
             return Err(IdTokenFault::WrongIssuer);
         }
         check_audience(claims, expected.client_id)?;
@@ -188,12 +200,10 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-/// An `id_token` has no type or that of a plain JWT; a token that says it is an access token or a
-/// logout token is not let pass for one (RFC 8725 section 3.11).
-fn check_type(claimed: Option<&Value>) -> Result<(), IdTokenFault> {
+fn check_type(claimed: Option<&Value>, types: &[&str]) -> Result<(), IdTokenFault> {
     match claimed {
         None => Ok(()),
-        Some(Value::String(name)) if name.eq_ignore_ascii_case("jwt") => Ok(()),
+        Some(Value::String(name)) if types.iter().any(|known| name.eq_ignore_ascii_case(known)) => Ok(()),
         Some(_) => Err(IdTokenFault::WrongType),
     }
 }
@@ -236,12 +246,13 @@ fn check_subject(claims: &Claims) -> Result<(), IdTokenFault> {
     Ok(())
 }
 
-fn text<'a>(claims: &'a Claims, name: &'static str) -> Result<&'a str, IdTokenFault> {
+/// A claim that must be there, as text.
+pub(super) fn text<'a>(claims: &'a Claims, name: &'static str) -> Result<&'a str, IdTokenFault> {
     claims.get(name).and_then(Value::as_str).ok_or(IdTokenFault::BadClaim(name))
 }
 
 /// A time in seconds since the epoch, perhaps with a fraction (RFC 7519 section 2).
-fn time(claims: &Claims, name: &'static str) -> Result<Timestamp, IdTokenFault> {
+pub(super) fn time(claims: &Claims, name: &'static str) -> Result<Timestamp, IdTokenFault> {
     let fault = IdTokenFault::BadClaim(name);
     let seconds = claims.get(name).and_then(Value::as_f64).ok_or_else(|| fault.clone())?;
     let since_epoch = Duration::try_from_secs_f64(seconds).map_err(|_| fault)?;

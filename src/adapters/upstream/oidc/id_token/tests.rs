@@ -26,6 +26,7 @@ fn claims_fault(change: impl FnOnce(&mut Claims)) -> Option<IdTokenFault> {
     let token = UnverifiedToken::read(&text, &[Algorithm::RS256]).unwrap();
     let expected = Expected {
         issuer: "https://idp",
+        issuer_alias: Some("idp"),
         client_id: "us",
         nonce: &Secret::new("n"),
         access_token: &Secret::new("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
