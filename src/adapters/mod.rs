@@ -20,6 +20,7 @@ pub mod start_pages;
 pub mod system;
 mod upstream_api;
 mod upstream_error;
+mod upstream_form;
 mod upstream_revocation;
 pub mod upstream_settings;
 mod upstream_token;

@@ -8,6 +8,7 @@ mod id_token;
 mod jwks;
 mod profile;
 mod settings;
+mod signed_token;
 
 pub(super) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
@@ -21,8 +22,8 @@ use super::upstream_settings::UpstreamSettingsError;
 use super::upstream_token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
 use super::upstream_url::AuthorizationUrl;
 use discovery::Metadata;
-use id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
-use jwks::KeySet;
+use id_token::{Expected, IdTokenFault};
+use jwks::{KeySet, KeySource, PublishedKeys};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
@@ -32,6 +33,7 @@ use mxcp_actors::ports::upstream_idp::{
     RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
 };
 use serde_json::Value;
+use signed_token::Claims;
 use std::sync::Arc;
 
 /// An OpenID Connect provider.
@@ -43,7 +45,7 @@ pub struct OidcIdp {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     metadata: CachedDocument<Metadata, UpstreamError>,
-    keys: CachedDocument<KeySet, UpstreamError>,
+    keys: PublishedKeys,
 }
 
 impl OidcIdp {
@@ -60,7 +62,7 @@ impl OidcIdp {
             http,
             clock,
             metadata: CachedDocument::new("discovery document"),
-            keys: CachedDocument::new("keys"),
+            keys: PublishedKeys::new(CachedDocument::new("keys")),
         })
     }
 
@@ -88,7 +90,11 @@ impl OidcIdp {
     }
 
     async fn keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, UpstreamError> {
-        self.keys.get(jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await
+        self.keys.get(self.key_source(metadata)).await
+    }
+
+    fn key_source<'a>(&'a self, metadata: &'a Metadata) -> KeySource<'a> {
+        KeySource { http: &self.http, provider: &self.name, url: &metadata.jwks_uri }
     }
 
     fn token_endpoint<'a>(&'a self, metadata: &'a Metadata) -> Result<TokenEndpoint<'a>, UpstreamError> {
@@ -171,20 +177,13 @@ impl OidcIdp {
         }
     }
 
-    /// Checks the `id_token`. A signature that no held key made may be that of a new key, so the
-    /// keys are fetched again, if that was not done just now.
+    /// Checks the `id_token`.
     async fn verify(&self, metadata: &Metadata, answer: &TokenAnswer, nonce: &Secret) -> Result<Claims, UpstreamError> {
         let refuse = |fault: IdTokenFault| unusable(&self.name, fault.to_string());
         let text = answer.id_token.as_ref().ok_or_else(|| refuse(IdTokenFault::Missing))?;
-        let token = UnverifiedToken::read(text, &metadata.algorithms).map_err(refuse)?;
-        let keys = self.keys(metadata).await?;
-        let claims = match token.verify(&keys) {
-            Ok(claims) => claims,
-            Err(fault) => match self.keys.renew(&keys, jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await {
-                Some(newer) => token.verify(&newer).map_err(refuse)?,
-                None => return Err(refuse(fault)),
-            },
-        };
+        let token = id_token::read(text, &metadata.algorithms).map_err(refuse)?;
+        let claims =
+            self.keys.verify(self.key_source(metadata), &token).await?.map_err(|fault| refuse(fault.into()))?;
         let expected = Expected {
             issuer: &metadata.issuer,
             client_id: &self.settings.client_id,
@@ -192,7 +191,7 @@ impl OidcIdp {
             access_token: answer.access_token(),
             now: self.clock.now(),
         };
-        token.check(&claims, &expected).map_err(refuse)?;
+        id_token::check(&token, &claims, &expected).map_err(refuse)?;
         Ok(claims)
     }
 
