@@ -1,6 +1,8 @@
 //! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
 //! sees all of them.
 
+mod verifier;
+
 use crate::adapters::client_keys::HttpClientKeys;
 use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
@@ -21,7 +23,6 @@ use crate::config::{
     ProviderSettings,
 };
 use crate::http::AppState;
-use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
 use crate::http::handover::StopSignal;
 use crate::http::host_guard::{Names, NamesOf};
@@ -326,6 +327,9 @@ fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
 /// When nobody signs in here.
 pub fn new_home(configuration: &Configuration) -> anyhow::Result<NewHome> {
     let people = match &configuration.auth.provider {
+        ProviderSettings::None if configuration.auth.verifier.is_some() => {
+            return Err(anyhow!("auth.mode is verifier: nobody signs in here"));
+        }
         ProviderSettings::None => return Err(anyhow!("auth.provider is none: nobody signs in here")),
         ProviderSettings::Github(_) => PeopleOf::GitHub,
         ProviderSettings::Oidc(oidc) => PeopleOf::OpenId(oidc.provider_name.clone()),
@@ -470,15 +474,13 @@ fn server_parts(
 ) -> anyhow::Result<ServerParts> {
     let http = &configuration.http;
     let (handles, base_url) = (supervisor.handles().clone(), settings.issuer.as_str());
-    let needs_login = configuration.auth.is_enabled();
-    let guard =
-        if needs_login { ResourceGuard::closed(handles.sessions.clone(), settings)? } else { ResourceGuard::open() };
+    let (tokens, guard, scopes) = verifier::door(configuration, settings, &handles)?;
     let names = Arc::new(Names::new(&NamesOf {
         base_url: &base_url.parse()?,
         port,
         allowed_hosts: &http.allowed_hosts,
         allowed_origins: &http.allowed_origins,
-        needs_token: needs_login,
+        needs_token: tokens.needs_token(),
     }));
     let is_stateless = options.is_stateless || http.is_stateless;
     let mcp = McpShared::new(
@@ -496,8 +498,8 @@ fn server_parts(
         pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog),
         cookies: Cookies::new(base_url),
-        metadata: MetadataDocuments::new(&MetadataOptions { settings, project: &configuration.project }),
-        needs_login,
+        metadata: MetadataDocuments::new(&MetadataOptions { settings, scopes, project: &configuration.project }),
+        tokens: tokens.clone(),
         trusts_proxy: http.trust_proxy,
         handles,
     };
@@ -505,7 +507,7 @@ fn server_parts(
         state: Arc::new(state),
         mcp: Arc::new(mcp),
         names,
-        routes: RouteOptions { callback_path: callback_path(&configuration.auth.provider), needs_login },
+        routes: RouteOptions { callback_path: callback_path(&configuration.auth.provider), tokens },
         workers: supervisor.workers().clone(),
         stop_signal: StopSignal::new(is_stopping),
     })

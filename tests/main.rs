@@ -45,4 +45,5 @@ mod upstream_oidc;
 mod upstream_oidc_tokens;
 mod upstream_revocation;
 mod upstream_support;
+mod verifier;
 mod visit;

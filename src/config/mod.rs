@@ -30,6 +30,7 @@ mod tree;
 mod type_check;
 mod type_definition;
 mod user;
+mod verifier;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
@@ -40,3 +41,4 @@ pub use settings::{
     Lifetimes, LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, PersistenceConfiguration,
     PersistenceKind, ProjectPaths, ProviderSettings,
 };
+pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};

@@ -104,6 +104,9 @@ fn read_oidc(field: &Field<'_>) -> Option<OidcSettings> {
         let audience = table.get("audience").and_then(|field| field.nonempty_text());
         let parameters = table.get("extra_authorize_params").and_then(|field| read_parameters(&field));
         let provider_name = table.get("provider_name").and_then(|field| read_provider_name(&field));
+        if let Some(field) = table.get_or_null("verification") {
+            field.fault("belongs to mode: verifier; remove it, or set auth.mode");
+        }
         refuse_claim_mappings(table);
         let app = app?;
         Some(OidcSettings {
@@ -153,7 +156,7 @@ fn is_own_route(path: &str) -> bool {
     path == "/" || path.starts_with("/.well-known") || OWN_ROUTES.contains(&path) || path.starts_with("/mcp/")
 }
 
-fn read_scope(field: &Field<'_>) -> Option<ScopeSet> {
+pub(super) fn read_scope(field: &Field<'_>) -> Option<ScopeSet> {
     let scope = ScopeSet::parse(&field.text()?);
     if scope.is_none() {
         field.fault("expected scopes separated by spaces, without quotes, backslashes and letters beyond ASCII");
@@ -185,7 +188,7 @@ fn read_parameters(field: &Field<'_>) -> Option<Vec<(String, String)>> {
 }
 
 /// The name becomes a part of each person's id, so it must not run into the subject.
-fn read_provider_name(field: &Field<'_>) -> Option<String> {
+pub(super) fn read_provider_name(field: &Field<'_>) -> Option<String> {
     let name = field.nonempty_text()?;
     let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if !is_word || name == "local" || name == "github" {
@@ -195,7 +198,7 @@ fn read_provider_name(field: &Field<'_>) -> Option<String> {
     Some(name)
 }
 
-fn refuse_claim_mappings(table: &mut Table<'_, '_>) {
+pub(super) fn refuse_claim_mappings(table: &mut Table<'_, '_>) {
     table.refuse("claim_mappings", "remove it; policies can read user.claims");
 }
 

@@ -2,6 +2,7 @@
 
 use super::endpoint_file::EndpointFile;
 use super::http_settings::HttpSettings;
+use super::verifier::VerifierConfiguration;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::host_pattern::HostPattern;
@@ -115,6 +116,8 @@ pub struct LoggingSettings {
 pub struct AuthConfiguration {
     /// Where people sign in.
     pub provider: ProviderSettings,
+    /// Whose tokens are accepted, when nobody signs in here (`mode: verifier`).
+    pub verifier: Option<VerifierConfiguration>,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Scopes that a token must have for any call; all of them.
@@ -162,10 +165,10 @@ impl PersistenceKind {
 }
 
 impl AuthConfiguration {
-    /// Whether people must sign in.
+    /// Whether calls need a token.
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
-        !matches!(self.provider, ProviderSettings::None)
+        self.verifier.is_some() || !matches!(self.provider, ProviderSettings::None)
     }
 }
 

@@ -9,6 +9,7 @@ mod jwks;
 mod profile;
 mod settings;
 mod signed_token;
+pub mod verifier;
 
 pub(super) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
