@@ -74,7 +74,7 @@ impl SessionKeeper {
         let hash = cookie.as_ref().map(Secret::hash);
         let session = open_session(new, id.clone(), hash, self.ports.clock.now(), &self.lifetimes);
         // The view goes first: once it is stored somebody may end it, which must find it there.
-        self.view.add_session(&session, Arc::new(session.user.clone()));
+        self.view.add_session(&session, self.ports.people.described(&session.user));
         if let Err(error) = self.ports.store.insert_session(session).await {
             self.view.remove_session(&id);
             return Err(error.into());

@@ -29,8 +29,9 @@ const FORGET_BACK_OFF: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Refresher {
     pub(crate) sessions: SessionsHandle,
     pub(crate) audit_log: AuditLogHandle,
-    /// `None` when people log in with local passwords: then there is nothing to refresh.
-    pub(crate) idp: Option<Arc<dyn UpstreamIdp>>,
+    /// Where people log in; none when they log in with local passwords, and there is nothing to
+    /// refresh.
+    pub(crate) providers: Vec<Arc<dyn UpstreamIdp>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) back_offs: DashMap<SessionId, BackOff>,
@@ -48,7 +49,7 @@ impl Refresher {
         if !tokens.is_due(now, margin) {
             return Ok(Some(tokens.access_token.clone()));
         }
-        let (Some(idp), Some(refresh_token)) = (&self.idp, &tokens.refresh_token) else {
+        let (Some(idp), Some(refresh_token)) = (self.provider(&session.user.provider), &tokens.refresh_token) else {
             // Without a refresh token the provider's answer to the caller's SQL decides.
             return Ok(Some(tokens.access_token.clone()));
         };
@@ -56,7 +57,7 @@ impl Refresher {
         let refreshed = if is_backing_off {
             Err(TokenRefreshError::ProviderUnavailable)
         } else {
-            self.refresh(idp.as_ref(), &session, refresh_token.clone()).await
+            self.refresh(idp, &session, refresh_token.clone()).await
         };
         match refreshed {
             // The provider is away, but the token still works for a while.
@@ -65,6 +66,12 @@ impl Refresher {
             }
             outcome => outcome.map(Some),
         }
+    }
+
+    /// The provider of that name. Tokens of one at which people signed in before are not shown to
+    /// another.
+    pub(super) fn provider(&self, name: &str) -> Option<&dyn UpstreamIdp> {
+        self.providers.iter().map(AsRef::as_ref).find(|idp| idp.name() == name)
     }
 
     async fn refresh(
@@ -133,7 +140,7 @@ impl Refresher {
     pub(super) async fn list_due(&self, limit: usize) -> Vec<SessionId> {
         let now = self.clock.now();
         self.back_offs.retain(|_, back_off| back_off.retry_at + FORGET_BACK_OFF > now);
-        if self.idp.is_none() {
+        if self.providers.is_empty() {
             return Vec::new();
         }
         // More are asked for than wanted, or sessions that are backing off would crowd out the rest.

@@ -14,7 +14,6 @@ mod error;
 mod files;
 mod http_settings;
 mod load;
-mod local_users;
 mod persistence;
 mod policy_rules;
 mod providers;
@@ -30,15 +29,18 @@ mod tree;
 mod type_check;
 mod type_definition;
 mod user;
+mod user_mapping;
 mod verifier;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_settings::{HttpSettings, Scheme};
 pub use load::{EndpointFaults, LoadOptions, load};
+pub use providers::{
+    AppSettings, KeycloakSettings, LocalSettings, LocalUser, OidcSettings, ProviderKind, ProviderSettings,
+};
 pub use settings::{
-    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings,
-    Lifetimes, LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, PersistenceConfiguration,
-    PersistenceKind, ProjectPaths, ProviderSettings,
+    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes,
+    LogLevel, LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
 pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};

@@ -1,11 +1,13 @@
 //! `mode: verifier`: the server issues no tokens, and accepts those of an issuer that it trusts.
 
 use super::auth::read_required_scopes;
-use super::providers;
+use super::providers::{read_provider_name, read_scope};
 use super::reader::{Field, Table};
 use super::settings::AuthConfiguration;
+use super::user_mapping;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
+use mxcp_actors::user_mapping::ClaimMapping;
 use url::Url;
 
 /// What the address of a discovery document ends with (OpenID Connect Discovery 1.0 section 4).
@@ -29,6 +31,8 @@ pub struct VerifierConfiguration {
     pub provider_name: String,
     /// The name of this server in the tokens' `aud`; `None` for its URL.
     pub audience: Option<String>,
+    /// What its claims give.
+    pub claim_mappings: Vec<ClaimMapping>,
     /// What clients are told to ask the issuer for.
     pub scope: ScopeSet,
     /// Who this server is at the issuer's introspection endpoint; `None` when tokens are checked
@@ -65,6 +69,7 @@ enum Verification {
 pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
     let has_provider = check_provider(table);
     let verifier = table.require("oidc").and_then(|field| read_issuer(&field));
+    let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
     let required_scopes = read_required_scopes(table);
     for key in WITHOUT_EFFECT {
         warn(table, key, "has no effect with mode: verifier, where clients and sign-ins are the issuer's");
@@ -79,6 +84,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
     }
     let auth = AuthConfiguration {
         verifier: Some(verifier?),
+        user_mapping: user_mapping.unwrap_or_default(),
         required_scopes: required_scopes.unwrap_or_default(),
         is_registration_enabled: false,
         client_documents: None,
@@ -89,21 +95,32 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
 
 /// Whether the provider is one whose tokens can be checked.
 fn check_provider(table: &mut Table<'_, '_>) -> bool {
-    let field = table.get_or_null("provider");
-    let is_oidc = field.as_ref().is_some_and(|field| field.is_text() && field.text().as_deref() == Some("oidc"));
-    if !is_oidc {
-        let text = "mode verifier needs provider oidc";
-        field.map_or_else(|| table.field().fault(text), |field| field.fault(text));
+    const NEEDED: &str = "mode verifier needs provider oidc";
+    let is_oidc = |field: &Field<'_>| field.is_text() && field.text().as_deref() == Some("oidc");
+    if let Some(several) = table.get_or_null("providers") {
+        several.fault(format!("is for sign-ins; {NEEDED}"));
+        table.skip(&["provider"]);
+        return false;
     }
-    is_oidc
+    match table.get_or_null("provider") {
+        Some(field) if is_oidc(&field) => true,
+        Some(field) => {
+            field.fault(NEEDED);
+            false
+        }
+        None => {
+            table.field().fault(NEEDED);
+            false
+        }
+    }
 }
 
 fn read_issuer(field: &Field<'_>) -> Option<VerifierConfiguration> {
     field.table(|table| {
         let config_url = table.require("config_url").and_then(|field| read_config_url(&field));
-        let scope = table.get("scope").map(|field| providers::read_scope(&field));
+        let scope = table.get("scope").map(|field| read_scope(&field));
         let audience = table.get_or_null("audience").map(|field| field.nonempty_text());
-        let provider_name = table.get("provider_name").map(|field| providers::read_provider_name(&field));
+        let provider_name = table.get("provider_name").map(|field| read_provider_name(&field));
         let ways = [("jwt", Verification::Jwt), ("introspection", Verification::Introspection)];
         let way = table.get_or_null("verification").map_or(Some(Verification::Jwt), |field| field.choice(&ways));
         let client = match way {
@@ -118,11 +135,12 @@ fn read_issuer(field: &Field<'_>) -> Option<VerifierConfiguration> {
         for key in FOR_SIGN_INS {
             warn(table, key, "is not used with mode: verifier, which sends nobody to the provider");
         }
-        providers::refuse_claim_mappings(table);
+        let claim_mappings = table.get("claim_mappings").and_then(|field| user_mapping::read_claims(&field));
         Some(VerifierConfiguration {
             config_url: config_url?,
             provider_name: provider_name.unwrap_or_else(|| Some("oidc".to_owned()))?,
             audience: audience.map_or(Some(None), |audience| audience.map(Some))?,
+            claim_mappings: claim_mappings.unwrap_or_default(),
             scope: scope.unwrap_or_else(|| Some(ScopeSet::default()))?,
             introspection: client?,
         })

@@ -2,7 +2,7 @@
 //! another issuer (`mode: verifier`).
 
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
-use crate::adapters::oidc::verifier::{IntrospectionClient, OidcVerifier, VerifierSettings};
+use crate::adapters::upstream::oidc::verifier::{IntrospectionClient, OidcVerifier, VerifierSettings};
 use crate::adapters::system::SystemClock;
 use crate::config::{Configuration, VerifierConfiguration};
 use crate::http::TokenSource;
@@ -10,6 +10,8 @@ use crate::http::auth::ResourceGuard;
 use mxcp_actors::handles::Handles;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::settings::Settings;
+use mxcp_actors::supervisor::Definitions;
+use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +26,12 @@ const ISSUER_WITHIN: Duration = Duration::from_secs(5);
 pub(super) fn door(
     configuration: &Configuration,
     settings: &Settings,
+    definitions: &Definitions,
     handles: &Handles,
 ) -> anyhow::Result<(TokenSource, ResourceGuard, ScopeSet)> {
     if let Some(issuer) = &configuration.auth.verifier {
         let scopes = issuer.scope.union(&settings.required_scopes);
-        let verifier = verifier(issuer, settings)?;
+        let verifier = verifier(issuer, settings, &definitions.user_mapping)?;
         let guard = ResourceGuard::verifying(Arc::clone(&verifier) as _, settings, &scopes)?;
         return Ok((TokenSource::OtherIssuer(verifier), guard, scopes));
     }
@@ -41,7 +44,11 @@ pub(super) fn door(
 }
 
 /// Checks the tokens of `issuer`, whose keys are fetched ahead of the first call.
-fn verifier(issuer: &VerifierConfiguration, settings: &Settings) -> anyhow::Result<Arc<OidcVerifier>> {
+fn verifier(
+    issuer: &VerifierConfiguration,
+    settings: &Settings,
+    user_mapping: &Arc<UserMapping>,
+) -> anyhow::Result<Arc<OidcVerifier>> {
     let client = issuer.introspection.as_ref();
     let http =
         HttpClientSettings { connect_timeout: ISSUER_WITHIN, total_timeout: ISSUER_WITHIN, ..Default::default() };
@@ -51,6 +58,7 @@ fn verifier(issuer: &VerifierConfiguration, settings: &Settings) -> anyhow::Resu
             provider_name: issuer.provider_name.clone(),
             audiences: issuer.audience.clone().map_or_else(|| own_names(settings), |audience| vec![audience]),
             resource: settings.resource.clone(),
+            user_mapping: Arc::clone(user_mapping),
             introspection: client.map(|client| IntrospectionClient {
                 client_id: client.client_id.clone(),
                 client_secret: client.client_secret.clone(),

@@ -4,11 +4,12 @@ use super::issuer::{CLIENT_ID, CLIENT_SECRET, Issuer, ok};
 use crate::upstream_keys::{OTHER_RSA, RSA, signed};
 use crate::upstream_support::{StandingClock, http_client, impatient_client};
 use mxcp::adapters::http_client::HttpClient;
-use mxcp::adapters::oidc::verifier::{IntrospectionClient, OidcVerifier, VerifierSettings};
+use mxcp::adapters::upstream::oidc::verifier::{IntrospectionClient, OidcVerifier, VerifierSettings};
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::ports::token_verifier::{TokenVerifier as _, VerifyError};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 const AUDIENCE: &str = "https://mcp.example.com/mcp";
@@ -20,6 +21,7 @@ fn verifier(issuer: &Issuer, is_asking: bool, http: HttpClient) -> OidcVerifier 
         provider_name: "corp".to_owned(),
         audiences: vec![AUDIENCE.to_owned()],
         resource: Resource::parse(AUDIENCE).unwrap(),
+        user_mapping: Arc::default(),
         introspection: is_asking.then_some(client),
     };
     OidcVerifier::new(settings, http, StandingClock::new()).unwrap()

@@ -3,8 +3,8 @@
 use super::super::signed_token::Claims;
 use super::settings::IntrospectionClient;
 use crate::adapters::http_client::HttpClient;
-use crate::adapters::upstream_error::{check_status, no_answer, unusable};
-use crate::adapters::upstream_form::{ClientCredentials, post_form};
+use crate::adapters::upstream::error::{check_status, no_answer, unusable};
+use crate::adapters::upstream::form::{ClientCredentials, post_form};
 use http::StatusCode;
 use mxcp_actors::model::secret::{Secret, TokenHash};
 use mxcp_actors::ports::upstream_idp::UpstreamError;

@@ -1,6 +1,6 @@
 //! Faults of a provider in words for the operator, without secrets.
 
-use super::http_client::HttpFault;
+use crate::adapters::http_client::HttpFault;
 use http::StatusCode;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::ports::upstream_idp::UpstreamError;

@@ -18,8 +18,8 @@ use super::jwks::{KeySource, PublishedKeys};
 use super::signed_token::{ALGORITHMS, SignedToken};
 use crate::adapters::cached_document::CachedDocument;
 use crate::adapters::http_client::HttpClient;
-use crate::adapters::upstream_error::unusable;
-use crate::adapters::upstream_settings::UpstreamSettingsError;
+use crate::adapters::upstream::error::unusable;
+use crate::adapters::upstream::settings::UpstreamSettingsError;
 use claims::{AccessTokenFault, Expected};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use introspection::{Endpoint, Introspection};
@@ -232,7 +232,9 @@ impl OidcVerifier {
         claims: super::signed_token::Claims,
         expires_at: Timestamp,
     ) -> Result<Arc<AccessGrant>, Trouble> {
-        let principal = Arc::new(claims::principal(self.name(), claims)?);
+        let mut principal = claims::principal(self.name(), claims)?;
+        principal.user = principal.user.map(|user| self.settings.user_mapping.apply(user));
+        let principal = Arc::new(principal);
         let grant = Arc::new(AccessGrant { principal, resource: self.settings.resource.clone(), expires_at });
         self.good.note(hash, Arc::clone(&grant));
         Ok(grant)

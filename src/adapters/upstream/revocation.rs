@@ -1,8 +1,8 @@
 //! The revocation endpoint of a provider (RFC 7009).
 
-use super::http_client::HttpClient;
-use super::upstream_error::{check_status, clean_code, clean_text, no_answer, unusable};
-use super::upstream_form::{ClientCredentials, post_form};
+use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
+use super::form::{ClientCredentials, post_form};
+use crate::adapters::http_client::HttpClient;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::ports::upstream_idp::{RevocationResult, UpstreamError};
 use oauth2::AuthType;

@@ -1,9 +1,11 @@
 //! Whose tokens are accepted, and how they are checked.
 
 use super::super::settings::{check_config_url, check_provider_name};
-use crate::adapters::upstream_settings::{UpstreamSettingsError, required};
+use crate::adapters::upstream::settings::{UpstreamSettingsError, required};
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::secret::Secret;
+use mxcp_actors::user_mapping::UserMapping;
+use std::sync::Arc;
 
 /// Whose tokens are accepted, and how they are checked.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct VerifierSettings {
     pub audiences: Vec<String>,
     /// This server, as its tokens are bound to it.
     pub resource: Resource,
+    /// What the operator says about people, beyond what the issuer does.
+    pub user_mapping: Arc<UserMapping>,
     /// Who this server is at the issuer's introspection endpoint (RFC 7662); without it tokens are
     /// JWTs and are checked here (RFC 9068).
     pub introspection: Option<IntrospectionClient>,
