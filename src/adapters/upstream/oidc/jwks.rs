@@ -16,6 +16,9 @@ use url::Url;
 /// How many keys of a provider are looked at. Real sets have two to ten.
 const KEYS_MAX: usize = 64;
 
+/// How many keys are tried on one signature: whoever makes up tokens must not make much work.
+const CANDIDATES_MAX: usize = 16;
+
 /// The keys that a provider publishes.
 #[derive(Debug)]
 pub(super) struct KeySet {
@@ -90,12 +93,13 @@ impl KeySet {
     }
 
     /// The keys that may have made a signature: those of that identifier, or where the token
-    /// names none all of them, as far as they fit the algorithm.
+    /// names none the first of all of them, as far as they fit the algorithm.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Jwk> {
         self.keys
             .iter()
             .filter(move |key| id.is_none() || key.common.key_id.as_deref() == id)
             .filter(move |key| fits(key, algorithm))
+            .take(CANDIDATES_MAX)
     }
 }
 
