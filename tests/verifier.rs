@@ -1,6 +1,7 @@
 //! `mode: verifier`: a server that issues no tokens and accepts those of an issuer on this
 //! machine, over HTTP from end to end.
 
+mod configuration;
 mod defects;
 mod introspection;
 mod issuer;
@@ -61,6 +62,27 @@ async fn a_token_of_the_type_for_access_tokens_may_carry_what_others_do_not() {
     }
     for header in [json!({"alg": "RS256", "kid": "k1"}), json!({"alg": "PS256", "kid": "k1", "typ": "JWT"})] {
         assert_eq!(app.status_with(&signed(&RSA, &header, &issuer.claims(&app))).await, 200, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_says_about_people_holds_for_those_of_the_issuer() {
+    let issuer = Issuer::start().await;
+    let mut setup = issuer.setup();
+    setup.auth["oidc"]["claim_mappings"] = json!({"department": {"finance": ["see_prices"]}});
+    setup.auth["user_mapping"] = json!([{"when": "'admins' in claims.groups", "role": "admin"}]);
+    let condition = "!(user.role == 'admin' && 'see_prices' in user.capabilities)";
+    let policies = json!({"input": [{"condition": condition, "action": "deny", "reason": "not for you"}]});
+    setup.tools.get_mut("whoami").unwrap()["policies"] = policies;
+    let app = TestApp::with(setup).await;
+    for (groups, department, is_error) in
+        [("admins", "finance", false), ("admins", "sales", true), ("staff", "finance", true)]
+    {
+        let mut claims = issuer.claims(&app);
+        claims["groups"] = json!([groups]);
+        claims["department"] = json!(department);
+        let response: Value = app.call(&sign(&claims), "whoami").send().await.unwrap().json().await.unwrap();
+        assert_eq!(response["result"]["isError"], is_error, "{groups} of {department}: {response}");
     }
 }
 

@@ -68,7 +68,11 @@ enum Verification {
 /// Reads what `auth` holds besides `mode`.
 pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
     let has_provider = check_provider(table);
-    let verifier = table.require("oidc").and_then(|field| read_issuer(&field));
+    let block = table.get("oidc");
+    if has_provider && block.is_none() {
+        table.field().fault("mode verifier needs an auth.oidc block that names the issuer");
+    }
+    let verifier = block.and_then(|field| read_issuer(&field));
     let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
     let required_scopes = read_required_scopes(table);
     for key in WITHOUT_EFFECT {

@@ -3,7 +3,7 @@
 use super::mcp::{self, McpState};
 use super::oauth::{authorize, callback, consent, login, metadata, register, revoke, token};
 use super::{TokenSource, cors, root};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 //! another issuer (`mode: verifier`).
 
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
-use crate::adapters::upstream::oidc::verifier::{IntrospectionClient, OidcVerifier, VerifierSettings};
 use crate::adapters::system::SystemClock;
+use crate::adapters::upstream::oidc::verifier::{IntrospectionClient, OidcVerifier, VerifierSettings};
 use crate::config::{Configuration, VerifierConfiguration};
 use crate::http::TokenSource;
 use crate::http::auth::ResourceGuard;

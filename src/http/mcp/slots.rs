@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How many streams may stay open at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamLimits {
-    /// In the name of one sign-in, through however many connections and tokens.
+    /// In the name of one sign-in, through however many connections and tokens; where people sign in
+    /// elsewhere, in the name of one person.
     pub per_session: usize,
     /// In all. Half of what systems usually let a process open, so that calls find the other
     /// half.
@@ -101,6 +102,34 @@ impl Drop for StreamSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_who_have_signed_in_elsewhere_are_counted_too() {
+        let person = |subject: &str| {
+            let principal = Principal::anonymous();
+            let user = mxcp_actors::model::principal::User {
+                id: UserId::of("corp", subject),
+                provider: "corp".to_owned(),
+                subject: subject.to_owned(),
+                username: subject.to_owned(),
+                email: None,
+                email_verified: false,
+                name: None,
+                role: None,
+                permissions: Vec::new(),
+                groups: Vec::new(),
+                capabilities: Vec::new(),
+                claims: serde_json::Value::Null,
+            };
+            Principal { user: Some(Arc::new(user)), ..principal }
+        };
+        let slots = StreamSlots::new(StreamLimits { per_session: 1, total: 3 });
+        let first = slots.take(&person("a")).unwrap();
+        assert_eq!(slots.take(&person("a")).unwrap_err(), TooManyStreams::OfSession(1));
+        let other = slots.take(&person("b")).unwrap();
+        drop((first, other));
+        assert!(slots.of_holders.is_empty(), "{slots:?}");
+    }
 
     fn of(session: &str) -> Principal {
         Principal { session_id: Some(SessionId::new(session)), ..Principal::anonymous() }
