@@ -146,6 +146,7 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             back_offs: DashMap::new(),
+            unsaved: DashMap::new(),
             ended_grants,
         };
         let token_refresh = TokenRefreshHandle::start(&owners, refresher, to_revoke, guard("token_refresh"));

@@ -20,11 +20,15 @@ use crate::ports::StoreError;
 use crate::ports::session_store::{Loaded, SessionVisitor, TokenChange};
 use crate::settings::Lifetimes;
 use serde_json::json;
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The most rows that one step of a sweep touches, so that it never takes long.
 const SWEEP_STEP: usize = 1_000;
+
+/// The most sessions that are looked at to find those whose provider token must be refreshed.
+const REFRESH_DUE_MAX: usize = 10_000;
 
 /// Keeps sessions: the store is the truth, the view follows it.
 #[derive(Debug)]
@@ -327,10 +331,12 @@ impl SessionKeeper {
 
     pub(super) async fn list_refresh_due(
         &self,
-        before: Timestamp,
+        due: Range<Timestamp>,
         limit: usize,
     ) -> Result<Vec<SessionId>, SessionError> {
-        Ok(self.ports.store.list_refresh_due(before, limit).await?)
+        let now = self.ports.clock.now();
+        let due = self.ports.store.list_refresh_due(due, REFRESH_DUE_MAX).await?;
+        Ok(due.into_iter().filter(|id| self.view.is_in_use(id, now)).take(limit).collect())
     }
 
     pub(super) async fn store_upstream_tokens(

@@ -153,6 +153,7 @@ impl Rig {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             back_offs: DashMap::new(),
+            unsaved: DashMap::new(),
             ended_grants: ended_grants.clone(),
         };
         let token_refresh = TokenRefreshHandle::start(&here, refresher, to_revoke, guard("token_refresh"));
