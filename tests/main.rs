@@ -54,4 +54,5 @@ mod upstream_real;
 mod upstream_revocation;
 mod upstream_salesforce;
 mod upstream_support;
+mod verifier;
 mod visit;

@@ -13,6 +13,8 @@ mod id_token;
 mod jwks;
 mod profile;
 mod settings;
+mod signed_token;
+pub mod verifier;
 
 pub(super) use discovery::{Metadata, SUFFIX as DISCOVERY_SUFFIX};
 pub(super) use flavour::Flavour;
@@ -29,8 +31,8 @@ use crate::adapters::cached_document::CachedDocument;
 use crate::adapters::http_client::HttpClient;
 use discovery::OFFLINE_ACCESS;
 use flavour::Plain;
-use id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
-use jwks::KeySet;
+use id_token::{Expected, IdTokenFault};
+use jwks::{KeySet, KeySource, PublishedKeys};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
@@ -40,6 +42,7 @@ use mxcp_actors::ports::upstream_idp::{
     RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
 };
 use serde_json::Value;
+use signed_token::{Claims, TokenFault};
 use std::sync::Arc;
 
 /// An OpenID Connect provider.
@@ -52,7 +55,7 @@ pub struct OidcIdp {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     metadata: CachedDocument<Metadata, UpstreamError>,
-    keys: CachedDocument<KeySet, UpstreamError>,
+    keys: PublishedKeys,
 }
 
 impl OidcIdp {
@@ -83,7 +86,7 @@ impl OidcIdp {
             http,
             clock,
             metadata: CachedDocument::new("discovery document"),
-            keys: CachedDocument::new("keys"),
+            keys: PublishedKeys::new(CachedDocument::new("keys")),
         })
     }
 
@@ -113,7 +116,11 @@ impl OidcIdp {
     }
 
     async fn keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, UpstreamError> {
-        self.keys.get(jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await
+        self.keys.get(self.key_source(metadata)).await
+    }
+
+    fn key_source<'a>(&'a self, metadata: &'a Metadata) -> KeySource<'a> {
+        KeySource { http: &self.http, provider: &self.name, url: &metadata.jwks_uri }
     }
 
     fn token_endpoint<'a>(&'a self, metadata: &'a Metadata) -> Result<TokenEndpoint<'a>, UpstreamError> {
@@ -195,8 +202,9 @@ impl OidcIdp {
     async fn verify(&self, metadata: &Metadata, answer: &TokenAnswer, nonce: &Secret) -> Result<Claims, UpstreamError> {
         let refuse = |fault: IdTokenFault| unusable(&self.name, fault.to_string());
         let text = answer.id_token.as_ref().ok_or_else(|| refuse(IdTokenFault::Missing))?;
-        let token = UnverifiedToken::read(text, &metadata.algorithms).map_err(refuse)?;
-        let claims = self.verify_signature(metadata, &token).await?.map_err(refuse)?;
+        let token = id_token::read(text, &metadata.algorithms).map_err(refuse)?;
+        let claims =
+            self.keys.verify(self.key_source(metadata), &token).await?.map_err(|fault| refuse(fault.into()))?;
         let expected = Expected {
             issuer: &metadata.issuer,
             issuer_alias: self.flavour.issuer_alias(&metadata.issuer),
@@ -205,24 +213,8 @@ impl OidcIdp {
             access_token: answer.access_token(),
             now: self.clock.now(),
         };
-        token.check(&claims, &expected).map_err(refuse)?;
+        id_token::check(&token, &claims, &expected).map_err(refuse)?;
         Ok(claims)
-    }
-
-    /// Checks the signature of a token. One that no held key made may be that of a new key, so the
-    /// keys are fetched again, if that was not done just now.
-    async fn verify_signature(
-        &self,
-        metadata: &Metadata,
-        token: &UnverifiedToken<'_>,
-    ) -> Result<Result<Claims, IdTokenFault>, UpstreamError> {
-        let keys = self.keys(metadata).await?;
-        let fault = match token.verify(&keys) {
-            Ok(claims) => return Ok(Ok(claims)),
-            Err(fault) => fault,
-        };
-        let newer = self.keys.renew(&keys, jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await;
-        Ok(newer.map_or(Err(fault), |newer| token.verify(&newer)))
     }
 
     /// Adds what only the access token says. One that cannot be read or checked says nothing, and
@@ -250,15 +242,14 @@ impl OidcIdp {
         metadata: &Metadata,
         answer: &TokenAnswer,
         subject: &str,
-    ) -> Result<Result<Claims, IdTokenFault>, UpstreamError> {
-        let token = UnverifiedToken::read_as(answer.access_token(), &metadata.algorithms, access_token::TYPES);
-        let token = match token {
+    ) -> Result<Result<Claims, TokenFault>, UpstreamError> {
+        let token = match access_token::read(answer.access_token(), &metadata.algorithms) {
             Ok(token) => token,
             Err(fault) => return Ok(Err(fault)),
         };
         let (issuer, client_id) = (metadata.issuer.as_str(), self.settings.client_id.as_str());
         let expected = access_token::Expected { issuer, subject, client_id, now: self.clock.now() };
-        let claims = self.verify_signature(metadata, &token).await?;
+        let claims = self.keys.verify(self.key_source(metadata), &token).await?;
         Ok(claims.and_then(|claims| access_token::check(&claims, &expected).map(|()| claims)))
     }
 
