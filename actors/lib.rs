@@ -18,6 +18,7 @@ pub mod audit_log;
 pub mod authorization;
 pub mod authorization_codes;
 pub mod client_registry;
+pub mod expression;
 pub mod handles;
 mod mailbox;
 pub mod mcp_sessions;
@@ -31,5 +32,6 @@ pub mod supervisor;
 pub mod testkit;
 pub mod token_refresh;
 pub mod tool_calls;
+pub mod user_mapping;
 
 pub use mailbox::Unavailable;

@@ -5,7 +5,7 @@
 
 use crate::audit_log::{AuditLogHandle, AuditPorts};
 use crate::authorization::Authorizer;
-use crate::authorization::{AuthorizationHandle, LoginMethod};
+use crate::authorization::{AuthorizationHandle, LoginMethod, LoginMethods};
 use crate::authorization_codes::AuthorizationCodesHandle;
 use crate::authorization_codes::CodeKeeper;
 use crate::client_registry::{AssertionChecker, ClientRegistryHandle, Registrar, RegistryPorts};
@@ -25,10 +25,12 @@ use crate::ports::grant_store::GrantStore;
 use crate::ports::session_store::SessionStore;
 use crate::ports::signature_verifier::SignatureVerifier;
 use crate::ports::sql_engine::SqlEngine;
+use crate::ports::upstream_idp::UpstreamIdp;
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
 use crate::token_refresh::{Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
+use crate::user_mapping::UserMapping;
 use actix::{Arbiter, ArbiterHandle};
 use dashmap::DashMap;
 use std::sync::Arc;
@@ -60,7 +62,7 @@ pub struct Ports {
     /// Runs SQL.
     pub sql_engine: Arc<dyn SqlEngine>,
     /// Where people prove who they are.
-    pub login_method: LoginMethod,
+    pub login_methods: LoginMethods,
 }
 
 /// What every worker shares read-only.
@@ -70,15 +72,26 @@ pub struct Definitions {
     pub catalog: Arc<ToolCatalog>,
     /// The compiled rules.
     pub policy_book: Arc<PolicyBook>,
+    /// What the operator says about people.
+    pub user_mapping: Arc<UserMapping>,
 }
 
 /// Who may still be signed in from an earlier run.
-fn people(login_method: &LoginMethod) -> People {
-    match login_method {
-        LoginMethod::Off => People::Nobody,
-        LoginMethod::Password(directory) => People::Listed(Arc::clone(directory)),
-        LoginMethod::Provider(idp) => People::OfProvider(idp.name().to_owned()),
+fn people(login_methods: &LoginMethods, mapping: &Arc<UserMapping>) -> People {
+    People {
+        directory: login_methods.directory().cloned(),
+        providers: providers(login_methods).iter().map(|idp| idp.name().to_owned()).collect(),
+        mapping: Arc::clone(mapping),
     }
+}
+
+/// The identity providers among the places where people sign in.
+fn providers(login_methods: &LoginMethods) -> Vec<Arc<dyn UpstreamIdp>> {
+    let provider = |method: &LoginMethod| match method {
+        LoginMethod::Provider(idp) => Some(Arc::clone(idp)),
+        LoginMethod::Password(_) => None,
+    };
+    login_methods.iter().filter_map(provider).collect()
 }
 
 /// The running actors.
@@ -122,20 +135,18 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
-            people: people(&ports.login_method),
+            people: people(&ports.login_methods, &definitions.user_mapping),
             ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
         let refresher = Refresher {
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
-            idp: match &ports.login_method {
-                LoginMethod::Provider(idp) => Some(Arc::clone(idp)),
-                LoginMethod::Password(_) | LoginMethod::Off => None,
-            },
+            providers: providers(&ports.login_methods),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             back_offs: DashMap::new(),
+            unsaved: DashMap::new(),
             ended_grants,
         };
         let token_refresh = TokenRefreshHandle::start(&owners, refresher, to_revoke, guard("token_refresh"));
@@ -144,7 +155,7 @@ impl Supervisor {
             authorization_codes: authorization_codes.clone(),
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
-            login_method: ports.login_method.clone(),
+            login_methods: ports.login_methods.clone(),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             settings: Arc::clone(&settings),

@@ -3,7 +3,9 @@
 use crate::config_project::{PASSWORD_HASH, PLAIN_SITE, Project};
 use argon2::PasswordVerifier as _;
 use mxcp::adapters::persistence::StoreKind;
-use mxcp::config::{AuthConfiguration, Configuration, LoadOptions, PersistenceKind, ProviderSettings, load};
+use mxcp::config::{
+    AuthConfiguration, Configuration, LoadOptions, PersistenceKind, ProviderKind, ProviderSettings, load,
+};
 use mxcp_actors::model::client_keys::ClientKeys;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -52,15 +54,20 @@ fn every_example_of_a_user_configuration_loads() {
     assert!(count >= 8);
 }
 
+fn only_provider(auth: AuthConfiguration) -> ProviderKind {
+    let [provider] = <[ProviderSettings; 1]>::try_from(auth.providers).unwrap();
+    provider.kind
+}
+
 #[test]
 fn the_examples_say_what_their_names_promise() {
-    assert!(matches!(auth_of("minimal.yaml").provider, ProviderSettings::None));
-    let ProviderSettings::Github(github) = auth_of("github.yaml").provider else { panic!() };
+    assert!(auth_of("minimal.yaml").providers.is_empty());
+    let ProviderKind::Github(github) = only_provider(auth_of("github.yaml")) else { panic!() };
     assert_eq!(github.client_secret.expose(), "value-of-GITHUB_CLIENT_SECRET");
     assert_eq!(github.scope.to_string(), "read:user user:email");
-    let ProviderSettings::Oidc(oidc) = auth_of("oidc.yaml").provider else { panic!() };
+    let ProviderKind::Oidc(oidc) = only_provider(auth_of("oidc.yaml")) else { panic!() };
     assert_eq!(oidc.client_secret.expose(), "s3cret");
-    let ProviderSettings::Local(local) = auth_of("local-users.yaml").provider else { panic!() };
+    let ProviderKind::Local(local) = only_provider(auth_of("local-users.yaml")) else { panic!() };
     assert_eq!(local.users.len(), 2);
     let clients = auth_of("static-clients.yaml");
     assert!(!clients.is_registration_enabled && clients.client_documents.is_none());
@@ -120,7 +127,7 @@ fn the_quickstart_is_a_project_of_five_tools() {
     assert_eq!(configuration.warnings, [] as [String; 0]);
     assert!(configuration.tools.iter().all(|tool| !tool.needs_external_token && tool.description.is_some()));
     let documented = read("quickstart/README.md");
-    let ProviderSettings::Local(local) = configuration.auth.provider else { panic!() };
+    let ProviderKind::Local(local) = only_provider(configuration.auth) else { panic!() };
     for user in &local.users {
         let line = documented.lines().find(|line| line.starts_with(&format!("| `{}`", user.username))).unwrap();
         let password = line.split('`').nth(3).unwrap();

@@ -1,7 +1,7 @@
 //! How files, environment and command line come together.
 
 use crate::config_project::{PLAIN_SITE, Project};
-use mxcp::config::{EndpointFaults, EndpointKind, LogLevel, ProviderSettings};
+use mxcp::config::{EndpointFaults, EndpointKind, LogLevel};
 use std::path::Path;
 
 const SITE: &str = "
@@ -35,7 +35,7 @@ projects:
 fn without_any_settings_the_defaults_hold() {
     let project = Project::new(PLAIN_SITE);
     let configuration = project.load().unwrap();
-    assert!(matches!(configuration.auth.provider, ProviderSettings::None));
+    assert!(configuration.auth.providers.is_empty());
     assert_eq!(configuration.user_file, None);
     assert_eq!(configuration.http.base_url(None), "http://localhost:8000");
     assert_eq!(configuration.duckdb.path, project.root().join("data/db-default.duckdb"));

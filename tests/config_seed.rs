@@ -4,7 +4,7 @@
 
 use crate::config_project::{PLAIN_SITE, Project};
 use mxcp::adapters::persistence::StoreKind;
-use mxcp::config::{Configuration, PersistenceKind, ProviderSettings};
+use mxcp::config::{AppSettings, Configuration, PersistenceKind, ProviderKind, ProviderSettings};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn only_error(user: &str) -> String {
 fn the_github_samples_load() {
     for sample in [sample!("overview"), sample!("github")] {
         let configuration = load(sample);
-        let ProviderSettings::Github(github) = configuration.auth.provider else { panic!() };
+        let ProviderKind::Github(github) = only_provider(&configuration) else { panic!() };
         assert_eq!(github.client_secret.expose(), "your_client_secret");
         assert_eq!(github.callback_path, "/callback");
         assert_eq!(github.auth_url.as_str(), "https://github.com/login/oauth/authorize");
@@ -55,24 +55,53 @@ fn the_github_samples_load() {
     }
 }
 
+fn only_provider(configuration: &Configuration) -> &ProviderKind {
+    let [ProviderSettings { kind, .. }] = configuration.auth.providers.as_slice() else { panic!() };
+    kind
+}
+
+fn addresses(app: &AppSettings) -> (&str, &str, String) {
+    (app.auth_url.as_str(), app.token_url.as_str(), app.scope.to_string())
+}
+
 #[test]
-fn the_other_providers_are_known_and_to_come() {
-    for (sample, name) in [
-        (sample!("atlassian"), "atlassian"),
-        (sample!("salesforce"), "salesforce"),
-        (sample!("google"), "google"),
-        (sample!("keycloak"), "keycloak"),
-    ] {
-        let expected =
-            format!("provider: provider '{name}' is not supported yet by this version; use github, oidc or local");
-        assert_eq!(only_error(&with_auth(sample)), expected);
-    }
+fn the_samples_of_the_other_providers_load() {
+    let atlassian = load(&with_auth(sample!("atlassian")));
+    let ProviderKind::Atlassian(app) = only_provider(&atlassian) else { panic!() };
+    let scope = "read:me read:jira-work write:jira-work".to_owned();
+    assert_eq!(
+        addresses(app),
+        ("https://auth.atlassian.com/authorize", "https://auth.atlassian.com/oauth/token", scope)
+    );
+    let google = load(&with_auth(sample!("google")));
+    let ProviderKind::Google(app) = only_provider(&google) else { panic!() };
+    let scope = "openid email profile".to_owned();
+    assert_eq!(
+        addresses(app),
+        ("https://accounts.google.com/o/oauth2/v2/auth", "https://oauth2.googleapis.com/token", scope)
+    );
+    let keycloak = load(&with_auth(sample!("keycloak")));
+    let ProviderKind::Keycloak(realm) = only_provider(&keycloak) else { panic!() };
+    assert_eq!((realm.server_url.as_str(), realm.realm.as_str()), ("https://keycloak.example.com/", "myrealm"));
+    assert_eq!((realm.client_id.as_str(), realm.scope.to_string()), ("mxcp-server", "openid profile email".to_owned()));
+}
+
+#[test]
+fn the_samples_of_salesforce_load_for_production_and_sandbox() {
+    let scope = || "openid profile email api".to_owned();
+    let production = load(&with_auth(sample!("salesforce")));
+    let ProviderKind::Salesforce(app) = only_provider(&production) else { panic!() };
+    let host = "https://login.salesforce.com/services/oauth2";
+    assert_eq!(addresses(app), (&*format!("{host}/authorize"), &*format!("{host}/token"), scope()));
     let sandbox: Value = serde_yaml::from_str(sample!("salesforce-sandbox")).unwrap();
     let mut salesforce: Value = serde_yaml::from_str(sample!("salesforce")).unwrap();
     for (key, value) in sandbox.as_object().unwrap() {
         salesforce["auth"]["salesforce"][key] = value.clone();
     }
-    assert!(only_error(&with_auth(&salesforce.to_string())).starts_with("provider: provider 'salesforce'"));
+    let sandbox = load(&with_auth(&salesforce.to_string()));
+    let ProviderKind::Salesforce(app) = only_provider(&sandbox) else { panic!() };
+    let host = "https://test.salesforce.com/services/oauth2";
+    assert_eq!(addresses(app), (&*format!("{host}/authorize"), &*format!("{host}/token"), scope()));
 }
 
 #[test]

@@ -32,6 +32,8 @@ mod oauth_errors;
 mod oauth_provider;
 mod other_names;
 mod persistence;
+mod provider_choice;
+mod provider_refresh;
 mod refresh;
 mod registration;
 mod restart;

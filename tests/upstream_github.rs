@@ -4,8 +4,9 @@ use crate::upstream_support::{
     StandingClock, VERIFIER, assert_no_secret, authorization, dead_address, exchange, form_of, http_client,
     impatient_client, misbehaving_server, query_of, requests_to,
 };
-use mxcp::adapters::github::{GitHubIdp, GitHubSettings};
 use mxcp::adapters::http_client::HttpClient;
+use mxcp::adapters::upstream::github::GitHubIdp;
+use mxcp::adapters::upstream::settings::UpstreamApp;
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::secret::Secret;
@@ -20,8 +21,8 @@ const TOKEN_PATH: &str = "/login/oauth/access_token";
 const USER_PATH: &str = "/api/v3/user";
 const EMAILS_PATH: &str = "/api/v3/user/emails";
 
-fn settings(origin: &str) -> GitHubSettings {
-    GitHubSettings {
+fn settings(origin: &str) -> UpstreamApp {
+    UpstreamApp {
         client_id: "Ov23li".to_owned(),
         client_secret: Secret::new(CLIENT_SECRET),
         auth_url: format!("{origin}/login/oauth/authorize"),
@@ -101,7 +102,7 @@ async fn the_browser_is_sent_to_github_with_pkce() {
 
 #[tokio::test]
 async fn no_scope_is_asked_for_when_none_is_configured() {
-    let settings = GitHubSettings { scope: String::new(), ..settings("https://github.com") };
+    let settings = UpstreamApp { scope: String::new(), ..settings("https://github.com") };
     let idp = GitHubIdp::new(settings, http_client(), StandingClock::new()).unwrap();
     let url = idp.authorization_url(authorization()).await.unwrap();
     assert!(!query_of(&url).contains_key("scope"), "{url}");
@@ -349,7 +350,7 @@ async fn a_github_that_does_not_answer_is_unreachable() {
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
-    let refused = |change: fn(&mut GitHubSettings)| {
+    let refused = |change: fn(&mut UpstreamApp)| {
         let mut settings = settings("https://github.com");
         change(&mut settings);
         GitHubIdp::new(settings, http_client(), StandingClock::new()).unwrap_err().field

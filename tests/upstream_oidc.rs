@@ -6,7 +6,7 @@ use crate::upstream_support::{
     impatient_client, misbehaving_server, query_of, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
-use mxcp::adapters::oidc::{OidcIdp, OidcSettings};
+use mxcp::adapters::upstream::oidc::{OidcIdp, OidcSettings};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::secret::Secret;

@@ -5,7 +5,7 @@ use crate::upstream_support::{
     ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, StandingClock, assert_no_secret, dead_address, form_of, http_client,
     requests_to,
 };
-use mxcp::adapters::oidc::OidcIdp;
+use mxcp::adapters::upstream::oidc::OidcIdp;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
@@ -70,7 +70,7 @@ async fn identity_and_secret_travel_in_the_body_where_the_token_endpoint_wants_t
     let post = |d: &mut Value| d["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]);
     let provider = oidc_with(post).await.with("POST", OIDC_PATH, ResponseTemplate::new(200)).await;
     let public = crate::upstream_oidc::settings(&provider.server.uri());
-    let public = mxcp::adapters::oidc::OidcSettings { client_secret: Secret::default(), ..public };
+    let public = mxcp::adapters::upstream::oidc::OidcSettings { client_secret: Secret::default(), ..public };
     let public = OidcIdp::new(public, http_client(), StandingClock::new()).unwrap();
     for (idp, secret) in [(provider.idp(), Some(CLIENT_SECRET)), (public, None)] {
         revoke(&idp).await.unwrap();

@@ -1,6 +1,6 @@
 //! `/authorize`: from a client's request to the first page or redirect.
 
-use super::flow::{Authorizer, Browser, LoginMethod, http_caller};
+use super::flow::{Authorizer, Browser, http_caller};
 use super::messages::{BeginAuthorization, BeginError, BrowserStep, LoginError, Visitor};
 use super::rules::{check_request, check_unverified, error_redirect, verify_redirect};
 use crate::model::audit_event::{AuditEvent, OperationStatus};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 impl Authorizer {
     pub(super) async fn begin_authorization(&self, asked: BeginAuthorization) -> Result<BrowserStep, BeginError> {
-        if matches!(self.login_method, LoginMethod::Off) {
+        if self.login_methods.is_empty() {
             return Err(BeginError::Failed(LoginError::Off));
         }
         let (client, request) = self.check(&asked).await?;

@@ -1,30 +1,20 @@
 //! What authorization works with, and what its flows share.
 
+use super::login_methods::LoginMethods;
 use super::messages::{LoginError, Visitor};
+use super::rules::csrf_token;
 use crate::audit_log::{AuditError, AuditLogHandle};
 use crate::authorization_codes::AuthorizationCodesHandle;
 use crate::client_registry::ClientRegistryHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
+use crate::model::grant::{LoginPurpose, PendingLogin};
 use crate::model::secret::Secret;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
-use crate::ports::password_directory::PasswordDirectory;
-use crate::ports::upstream_idp::UpstreamIdp;
 use crate::sessions::SessionsHandle;
 use crate::settings::Settings;
 use std::sync::Arc;
 use tokio::sync::Mutex;
-
-/// Where people prove who they are.
-#[derive(Clone, Debug)]
-pub enum LoginMethod {
-    /// Authentication is off.
-    Off,
-    /// At our own login page.
-    Password(Arc<dyn PasswordDirectory>),
-    /// At an identity provider.
-    Provider(Arc<dyn UpstreamIdp>),
-}
 
 /// Codes that are redeemed at the same moment take turns by this many queues.
 const TURNS: usize = 64;
@@ -36,7 +26,7 @@ pub(crate) struct Authorizer {
     pub(crate) authorization_codes: AuthorizationCodesHandle,
     pub(crate) sessions: SessionsHandle,
     pub(crate) audit_log: AuditLogHandle,
-    pub(crate) login_method: LoginMethod,
+    pub(crate) login_methods: LoginMethods,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: Arc<Settings>,
@@ -86,20 +76,6 @@ impl Authorizer {
         }
     }
 
-    pub(super) fn provider_title(&self) -> String {
-        match &self.login_method {
-            LoginMethod::Provider(idp) => idp.title().to_owned(),
-            LoginMethod::Password(_) | LoginMethod::Off => "this server".to_owned(),
-        }
-    }
-
-    pub(super) fn provider_scopes(&self) -> Vec<String> {
-        match &self.login_method {
-            LoginMethod::Provider(idp) => idp.requested_scopes(),
-            LoginMethod::Password(_) | LoginMethod::Off => Vec::new(),
-        }
-    }
-
     pub(super) async fn record(&self, event: AuditEvent) -> Result<(), AuditError> {
         self.audit_log.record(event).await.map(|_| ())
     }
@@ -120,4 +96,24 @@ impl Authorizer {
 /// A caller that comes by HTTP and is not known yet.
 pub(super) fn http_caller(trace_id: Option<&String>) -> AuditCaller {
     AuditCaller { caller_type: "http".to_owned(), trace_id: trace_id.cloned(), ..AuditCaller::default() }
+}
+
+/// The browser that a form came from, if the form is ours.
+pub(super) fn known_browser(visitor: &Visitor, handle: &Secret, csrf: &Secret) -> Result<Browser, LoginError> {
+    let cookie = visitor.browser.clone().ok_or(LoginError::OtherBrowser)?;
+    let expected = csrf_token(&cookie, handle.expose());
+    if expected.is_empty() || !expected.matches(csrf.expose()) {
+        return Err(LoginError::Forged);
+    }
+    Ok(Browser { cookie, is_new: false })
+}
+
+pub(super) fn login_caller(login: &PendingLogin, visitor: &Visitor) -> AuditCaller {
+    let mut caller = http_caller(visitor.trace_id.as_ref());
+    caller.client_id = login.purpose.request().map(|request| request.client_id.clone());
+    caller
+}
+
+pub(super) fn redirect_scheme(purpose: &LoginPurpose) -> Option<String> {
+    purpose.request().map(|request| request.redirect_uri.scheme().to_owned())
 }

@@ -3,8 +3,8 @@
 use super::Authorization;
 use super::flow::Authorizer;
 use super::messages::{
-    BeginAuthorization, BeginError, BeginVisit, BrowserStep, CompleteLogin, DecideConsent, FindVisit, LoginError,
-    RevokeRequest, SignOut, SubmitPassword, TokenError, TokenRequest, Visit, VisitError, Visitor,
+    BeginAuthorization, BeginError, BeginVisit, BrowserStep, ChooseLogin, CompleteLogin, DecideConsent, FindVisit,
+    LoginError, RevokeRequest, SignOut, SubmitPassword, TokenError, TokenRequest, Visit, VisitError, Visitor,
 };
 use crate::mailbox::{EndGuard, ask};
 use crate::model::secret::Secret;
@@ -50,6 +50,14 @@ impl AuthorizationHandle {
     /// When the login cannot go on.
     pub async fn decide_consent(&self, decided: DecideConsent) -> Result<BrowserStep, LoginError> {
         ask(NAME, &self.address, decided, STEP_DEADLINE).await
+    }
+
+    /// Goes on after the choice of where to sign in.
+    ///
+    /// # Errors
+    /// When the login cannot go on.
+    pub async fn choose_login(&self, chosen: ChooseLogin) -> Result<BrowserStep, LoginError> {
+        ask(NAME, &self.address, chosen, STEP_DEADLINE).await
     }
 
     /// Goes on after our own login page.

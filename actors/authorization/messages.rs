@@ -61,6 +61,8 @@ pub struct AuthorizeParameters {
 pub enum NextStep {
     /// The consent page.
     Consent(ConsentPrompt),
+    /// The page on which the person chooses where to sign in.
+    Choice(ChoicePrompt),
     /// Our own login page.
     Password(PasswordPrompt),
     /// The identity provider.
@@ -119,6 +121,34 @@ pub struct ConsentPrompt {
     pub provider_scopes: Vec<String>,
     /// Who is signed in, when that is known.
     pub username: Option<String>,
+}
+
+/// What the page says on which a person chooses where to sign in.
+#[derive(Clone, Debug)]
+pub struct ChoicePrompt {
+    /// The login's handle, for the form.
+    pub handle: Secret,
+    /// The form's token against forgery.
+    pub csrf: Secret,
+    /// Where people can sign in.
+    pub offers: Vec<LoginOffer>,
+    /// The client that the login is for, if it is for one.
+    pub client_name: Option<String>,
+    /// The scheme of the URI that the answer goes to, if it goes to a client.
+    pub redirect_scheme: Option<String>,
+}
+
+/// One place to sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginOffer {
+    /// Its name, for the form.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// What we ask of it.
+    pub scopes: Vec<String>,
+    /// Whether the person who approved the client in this browser signed in there.
+    pub was_used_before: bool,
 }
 
 /// What our own login page says.
@@ -281,6 +311,20 @@ pub struct DecideConsent {
     pub visitor: Visitor,
 }
 
+/// Where the person wants to sign in. Sent by the page with that choice. As often as they like.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<BrowserStep, LoginError>")]
+pub struct ChooseLogin {
+    /// The login's handle.
+    pub handle: Secret,
+    /// The form's token.
+    pub csrf: Secret,
+    /// The name of the place.
+    pub method: String,
+    /// Who says so.
+    pub visitor: Visitor,
+}
+
 /// A name and a password. Sent by our own login page. Right ones use the login up.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<BrowserStep, LoginError>")]
@@ -315,6 +359,8 @@ pub enum ProviderAnswer {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<BrowserStep, LoginError>")]
 pub struct CompleteLogin {
+    /// The provider, by the route that it sent the browser to.
+    pub provider: String,
     /// The login's handle.
     pub state: Secret,
     /// What the provider says.

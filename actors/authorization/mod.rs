@@ -7,22 +7,27 @@
 
 mod at_client;
 mod begin;
+mod consent;
+mod finish;
 mod flow;
 mod handle;
 mod login;
+mod login_methods;
 mod messages;
+mod password;
+mod provider;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod token;
 mod visit;
 
-pub use flow::LoginMethod;
 pub use handle::AuthorizationHandle;
+pub use login_methods::{LoginMethod, LoginMethods};
 pub use messages::{
-    AuthorizeParameters, BeginAuthorization, BeginError, BrowserStep, CompleteLogin, ConsentPrompt, DecideConsent,
-    LoginError, NextStep, PasswordPrompt, ProviderAnswer, RevokeRequest, SubmitPassword, TokenError, TokenGrant,
-    TokenRequest, Visit, VisitError, Visitor,
+    AuthorizeParameters, BeginAuthorization, BeginError, BrowserStep, ChoicePrompt, ChooseLogin, CompleteLogin,
+    ConsentPrompt, DecideConsent, LoginError, LoginOffer, NextStep, PasswordPrompt, ProviderAnswer, RevokeRequest,
+    SubmitPassword, TokenError, TokenGrant, TokenRequest, Visit, VisitError, Visitor,
 };
 
 use crate::mailbox::{EndGuard, answered_by};
@@ -58,6 +63,7 @@ answered_by! {
     BeginAuthorization => Result<BrowserStep, BeginError>, |authorizer, message| authorizer.begin_authorization(message);
     BeginVisit => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.begin_visit(message);
     DecideConsent => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.decide_consent(message);
+    ChooseLogin => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.choose_login(message);
     SubmitPassword => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.submit_password(message);
     CompleteLogin => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.complete_login(message);
     FindVisit => Result<Option<Visit>, VisitError>, |authorizer, message| authorizer.find_visit(message);

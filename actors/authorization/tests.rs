@@ -86,6 +86,7 @@ impl Person {
 
     fn back_as(&self, url: &str, username: &str) -> CompleteLogin {
         CompleteLogin {
+            provider: "fake".to_owned(),
             state: Secret::new(query(url)["state"].clone()),
             answer: ProviderAnswer::Code(Secret::new(format!("code-of-{username}"))),
             issuer: None,

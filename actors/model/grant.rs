@@ -56,8 +56,13 @@ impl LoginPurpose {
 pub enum LoginStage {
     /// The consent page is shown; nobody is known yet.
     AwaitingConsent,
-    /// The person is at the provider.
+    /// The page is shown on which a person chooses where to sign in.
+    AwaitingChoice,
+    /// The person is at a provider.
     AwaitingProvider {
+        /// Which one: no other may answer (RFC 9700 section 4.4).
+        #[serde(default)]
+        provider: String,
         /// Verifier of our own PKCE towards the provider.
         verifier: Secret,
         /// The nonce that the `id_token` must repeat.

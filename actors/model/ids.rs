@@ -50,4 +50,10 @@ impl UserId {
     pub fn of(provider: &str, subject: &str) -> Self {
         Self(format!("{provider}:{subject}"))
     }
+
+    /// Whether this is somebody of that provider.
+    #[must_use]
+    pub fn is_of(&self, provider: &str) -> bool {
+        self.0.strip_prefix(provider).is_some_and(|rest| rest.starts_with(':'))
+    }
 }

@@ -60,20 +60,7 @@ impl Principal {
     #[must_use]
     pub fn policy_user(&self) -> Value {
         match &self.user {
-            Some(user) => json!({
-                "id": user.id,
-                "user_id": user.subject,
-                "username": user.username,
-                "email": user.email,
-                "email_verified": user.email_verified,
-                "name": user.name,
-                "provider": user.provider,
-                "role": user.role,
-                "permissions": user.permissions,
-                "groups": user.groups,
-                "capabilities": user.capabilities,
-                "claims": user.claims,
-            }),
+            Some(user) => Self::policy_user_of(user),
             None => json!({
                 "id": null,
                 "user_id": null,
@@ -89,5 +76,24 @@ impl Principal {
                 "claims": {},
             }),
         }
+    }
+
+    /// The same for somebody who is known.
+    #[must_use]
+    pub fn policy_user_of(user: &User) -> Value {
+        json!({
+            "id": user.id,
+            "user_id": user.subject,
+            "username": user.username,
+            "email": user.email,
+            "email_verified": user.email_verified,
+            "name": user.name,
+            "provider": user.provider,
+            "role": user.role,
+            "permissions": user.permissions,
+            "groups": user.groups,
+            "capabilities": user.capabilities,
+            "claims": user.claims,
+        })
     }
 }

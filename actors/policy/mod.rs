@@ -10,7 +10,6 @@
 mod compile;
 mod handle;
 mod messages;
-mod names;
 mod reshape;
 mod state;
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use super::compile::PolicyTarget;
 use super::reshape;
+use crate::expression::{Expression, context};
 use crate::model::policy::{Denial, PolicyAction, PolicyRule, Verdict};
 use crate::model::principal::Principal;
 use crate::model::schema::TypeDefinition;
-use cel_interpreter::{Context, Env, ExecutionError, Program, Value as CelValue, to_value};
+use cel_interpreter::{Context, Value as CelValue, to_value};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 const INPUT_REASON: &str = "Access denied by policy";
@@ -19,24 +19,19 @@ const CACHED_USERS_MAX: usize = 1_024;
 /// A rule that compiled.
 #[derive(Debug)]
 pub(super) struct CompiledRule {
-    program: Program,
+    condition: Expression,
     rule: PolicyRule,
     label: String,
 }
 
 impl CompiledRule {
-    pub(super) fn new(program: Program, rule: PolicyRule, target: PolicyTarget, index: usize) -> Self {
+    pub(super) fn new(condition: Expression, rule: PolicyRule, target: PolicyTarget, index: usize) -> Self {
         let label = format!("{}[{index}]: {}", target.as_str(), rule.condition);
-        Self { program, rule, label }
+        Self { condition, rule, label }
     }
 
-    /// Whether the condition holds.
     fn holds(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        match self.program.execute(context) {
-            Ok(CelValue::Bool(holds)) => Ok(holds),
-            Ok(other) => Err(format!("gives a {} instead of true or false", other.type_of())),
-            Err(error) => Err(describe(&error)),
-        }
+        self.condition.holds(context)
     }
 
     fn denial(&self, default_reason: &str) -> Denial {
@@ -51,17 +46,6 @@ impl CompiledRule {
     }
 }
 
-/// The error without the values that it is about, since they may be secret.
-fn describe(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(_)
-        | ExecutionError::UndeclaredReference(_)
-        | ExecutionError::NoSuchOverload(_)
-        | ExecutionError::InvalidArgumentCount { .. } => error.to_string(),
-        _ => "a value is missing or of the wrong type".to_owned(),
-    }
-}
-
 /// The rules of one endpoint.
 #[derive(Debug)]
 pub(super) struct CompiledPolicies {
@@ -71,33 +55,21 @@ pub(super) struct CompiledPolicies {
 }
 
 /// All compiled rules, by endpoint. Read-only; shared by all workers.
+#[derive(Debug, Default)]
 pub struct PolicyBook {
-    env: Arc<Env>,
     endpoints: HashMap<String, CompiledPolicies>,
 }
 
-impl fmt::Debug for PolicyBook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyBook").field("endpoints", &self.endpoints).finish_non_exhaustive()
-    }
-}
-
-impl Default for PolicyBook {
-    fn default() -> Self {
-        Self::new(Arc::new(Env::stdlib()), HashMap::new())
-    }
-}
-
 impl PolicyBook {
-    pub(super) fn new(env: Arc<Env>, endpoints: HashMap<String, CompiledPolicies>) -> Self {
-        Self { env, endpoints }
+    pub(super) fn new(endpoints: HashMap<String, CompiledPolicies>) -> Self {
+        Self { endpoints }
     }
 
     /// Judges a call: the first rule whose condition holds, or cannot be evaluated, refuses it.
     pub(super) fn decide_input(&self, endpoint: &str, user: &CelValue, arguments: &Map<String, Value>) -> Verdict {
         let mut verdict = Verdict::default();
         let Some(policies) = self.endpoints.get(endpoint) else { return verdict };
-        let mut context = Context::with_env(Arc::clone(&self.env));
+        let mut context = context();
         for (name, value) in arguments {
             // One without a CEL form stays out: a rule that reads it finds it missing and denies.
             if let Ok(value) = to_value(value) {
@@ -128,7 +100,7 @@ impl PolicyBook {
         if policies.output.is_empty() {
             return verdict;
         }
-        let mut context = Context::with_env(Arc::clone(&self.env));
+        let mut context = context();
         if let Ok(original) = to_value(&*response) {
             context.add_variable_from_value("response", original);
         }

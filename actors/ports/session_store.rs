@@ -6,6 +6,7 @@ use crate::model::secret::TokenHash;
 use crate::model::session::Session;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, Rotation, UpstreamTokens};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A change of tokens that happens whole or not at all.
@@ -73,8 +74,9 @@ pub trait SessionStore: Send + Sync + std::fmt::Debug {
     /// Replaces the provider's tokens of a session; false when the session is gone.
     fn put_upstream_tokens(&self, id: SessionId, tokens: UpstreamTokens) -> StoreResult<'_, bool>;
 
-    /// Sessions whose provider token can be refreshed and expires before `before`, at most `limit`.
-    fn list_refresh_due(&self, before: Timestamp, limit: usize) -> StoreResult<'_, Vec<SessionId>>;
+    /// Sessions whose provider token can be refreshed and expires within `due`, at most `limit`,
+    /// those that expire first first.
+    fn list_refresh_due(&self, due: Range<Timestamp>, limit: usize) -> StoreResult<'_, Vec<SessionId>>;
 
     /// Removes up to `limit` expired access tokens and expired refresh tokens (used
     /// ones stay until then, so that a replay is recognised), and returns up to `limit` sessions that are over (not removed yet).

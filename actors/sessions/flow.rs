@@ -20,11 +20,15 @@ use crate::ports::StoreError;
 use crate::ports::session_store::{Loaded, SessionVisitor, TokenChange};
 use crate::settings::Lifetimes;
 use serde_json::json;
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The most rows that one step of a sweep touches, so that it never takes long.
 const SWEEP_STEP: usize = 1_000;
+
+/// The most sessions that are looked at to find those whose provider token must be refreshed.
+const REFRESH_DUE_MAX: usize = 10_000;
 
 /// Keeps sessions: the store is the truth, the view follows it.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ impl SessionKeeper {
         let hash = cookie.as_ref().map(Secret::hash);
         let session = open_session(new, id.clone(), hash, self.ports.clock.now(), &self.lifetimes);
         // The view goes first: once it is stored somebody may end it, which must find it there.
-        self.view.add_session(&session, Arc::new(session.user.clone()));
+        self.view.add_session(&session, self.ports.people.described(&session.user));
         if let Err(error) = self.ports.store.insert_session(session).await {
             self.view.remove_session(&id);
             return Err(error.into());
@@ -327,10 +331,12 @@ impl SessionKeeper {
 
     pub(super) async fn list_refresh_due(
         &self,
-        before: Timestamp,
+        due: Range<Timestamp>,
         limit: usize,
     ) -> Result<Vec<SessionId>, SessionError> {
-        Ok(self.ports.store.list_refresh_due(before, limit).await?)
+        let now = self.ports.clock.now();
+        let due = self.ports.store.list_refresh_due(due, REFRESH_DUE_MAX).await?;
+        Ok(due.into_iter().filter(|id| self.view.is_in_use(id, now)).take(limit).collect())
     }
 
     pub(super) async fn store_upstream_tokens(

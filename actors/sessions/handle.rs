@@ -20,6 +20,7 @@ use crate::ports::StoreError;
 use crate::ports::clock::Clock;
 use crate::settings::Lifetimes;
 use actix::{Actor, Addr, ArbiterHandle, Context};
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::time::timeout;
 
@@ -159,12 +160,13 @@ impl SessionsHandle {
         ask(NAME, &self.address, HasProviderSession { user_id }, ASK_DEADLINE).await
     }
 
-    /// Sessions whose provider token expires before `before` and can be refreshed.
+    /// Sessions in use whose provider token expires within `due` and can be refreshed. In use is
+    /// one that has a live access token: who comes back later is refreshed then.
     ///
     /// # Errors
     /// When the store failed.
-    pub async fn list_refresh_due(&self, before: Timestamp, limit: usize) -> Result<Vec<SessionId>, SessionError> {
-        ask(NAME, &self.address, ListRefreshDue { before, limit }, ASK_DEADLINE).await
+    pub async fn list_refresh_due(&self, due: Range<Timestamp>, limit: usize) -> Result<Vec<SessionId>, SessionError> {
+        ask(NAME, &self.address, ListRefreshDue { due, limit }, ASK_DEADLINE).await
     }
 
     /// Keeps new provider tokens; false when the session has ended.

@@ -12,6 +12,7 @@ use crate::model::timestamp::Timestamp;
 use crate::model::token::{IssuedTokens, UpstreamTokens};
 use crate::ports::StoreError;
 use actix::Message;
+use std::ops::Range;
 
 /// Why sessions could not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,7 +148,7 @@ pub(crate) struct HasProviderSession {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Vec<SessionId>, SessionError>")]
 pub(crate) struct ListRefreshDue {
-    pub(crate) before: Timestamp,
+    pub(crate) due: Range<Timestamp>,
     pub(crate) limit: usize,
 }
 

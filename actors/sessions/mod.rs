@@ -86,7 +86,7 @@ answered_by! {
     FindSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_session(message.session_id);
     FindBrowserSession => Result<Option<Session>, SessionError>, |keeper, message| keeper.find_browser_session(message.cookie);
     HasProviderSession => Result<bool, SessionError>, |keeper, message| keeper.has_provider_session(message.user_id);
-    ListRefreshDue => Result<Vec<crate::model::ids::SessionId>, SessionError>, |keeper, message| keeper.list_refresh_due(message.before, message.limit);
+    ListRefreshDue => Result<Vec<crate::model::ids::SessionId>, SessionError>, |keeper, message| keeper.list_refresh_due(message.due, message.limit);
     StoreUpstreamTokens => Result<bool, SessionError>, |keeper, message| keeper.store_upstream_tokens(message.session_id, message.tokens);
     TickExpiry => (), |keeper, _message| keeper.sweep();
 }

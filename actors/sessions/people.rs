@@ -4,17 +4,18 @@
 
 use crate::model::principal::User;
 use crate::ports::password_directory::PasswordDirectory;
+use crate::user_mapping::UserMapping;
 use std::sync::Arc;
 
-/// The people who can sign in now.
-#[derive(Clone, Debug)]
-pub(crate) enum People {
+/// The people who can sign in now; nobody when authentication is off.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct People {
     /// Those of a directory, which also knows their present roles.
-    Listed(Arc<dyn PasswordDirectory>),
-    /// Whoever the provider of that name lets in.
-    OfProvider(String),
-    /// Nobody: authentication is off.
-    Nobody,
+    pub(crate) directory: Option<Arc<dyn PasswordDirectory>>,
+    /// Whoever the providers of these names let in.
+    pub(crate) providers: Vec<String>,
+    /// What the operator says about them.
+    pub(crate) mapping: Arc<UserMapping>,
 }
 
 /// What has become of somebody.
@@ -29,14 +30,20 @@ pub(super) enum Standing {
 }
 
 impl People {
-    /// What has become of `user`.
+    /// What has become of somebody who signed in as `user`.
     pub(super) fn standing(&self, user: &User) -> Standing {
-        match self {
-            Self::Listed(directory) if directory.name() == user.provider => {
-                directory.find_user(&user.id).map_or(Standing::Gone, Standing::Known)
-            }
-            Self::OfProvider(name) if *name == user.provider => Standing::Known(Arc::new(user.clone())),
-            Self::Listed(_) | Self::OfProvider(_) | Self::Nobody => Standing::Elsewhere,
+        match &self.directory {
+            Some(directory) if directory.name() == user.provider => match directory.find_user(&user.id) {
+                Some(user) => Standing::Known(self.mapping.apply(user)),
+                None => Standing::Gone,
+            },
+            _ if self.providers.contains(&user.provider) => Standing::Known(self.mapping.apply(Arc::new(user.clone()))),
+            _ => Standing::Elsewhere,
         }
+    }
+
+    /// What is known of somebody who is just signing in.
+    pub(super) fn described(&self, user: &User) -> Arc<User> {
+        self.mapping.apply(Arc::new(user.clone()))
     }
 }

@@ -8,6 +8,7 @@ use crate::model::principal::{Principal, User};
 use crate::model::resource::Resource;
 use crate::model::secret::TokenHash;
 use crate::model::session::Session;
+use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessGrant, AccessTokenRecord};
 use dashmap::DashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -51,6 +52,13 @@ impl AccessTokenView {
     /// What the token of that hash stands for; it may have expired.
     pub(super) fn get(&self, hash: &TokenHash) -> Option<Arc<AccessGrant>> {
         self.grants.get(hash).map(|grant| Arc::clone(&grant))
+    }
+
+    /// Whether a session has a token that works at `now`.
+    pub(super) fn is_in_use(&self, id: &SessionId, now: Timestamp) -> bool {
+        // Copied, so that no lock is held while another is taken.
+        let tokens = self.sessions.get(id).map(|session| session.tokens.clone()).unwrap_or_default();
+        tokens.iter().any(|hash| self.grants.get(hash).is_some_and(|grant| now < grant.expires_at))
     }
 
     /// Tells when tokens were made invalid. One bell for all tokens: those who listen look their

@@ -1,5 +1,5 @@
 use super::{Definitions, Ports, Supervisor};
-use crate::authorization::LoginMethod;
+use crate::authorization::LoginMethods;
 use crate::client_registry::RegistryError;
 use crate::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus};
 use crate::model::client::Client;
@@ -95,12 +95,16 @@ fn ports(audit: &Arc<FragileAudit>) -> Ports {
         grant_store: Arc::new(MemoryGrants::default()),
         session_store: Arc::new(MemorySessions::default()),
         sql_engine: Arc::new(FakeSql::default()),
-        login_method: LoginMethod::Off,
+        login_methods: LoginMethods::default(),
     }
 }
 
 fn definitions() -> Definitions {
-    Definitions { catalog: Arc::new(ToolCatalog::default()), policy_book: Arc::new(PolicyBook::default()) }
+    Definitions {
+        catalog: Arc::new(ToolCatalog::default()),
+        policy_book: Arc::new(PolicyBook::default()),
+        user_mapping: Arc::default(),
+    }
 }
 
 async fn start(audit: &Arc<FragileAudit>) -> Supervisor {

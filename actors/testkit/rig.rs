@@ -12,7 +12,7 @@ use super::seeded_entropy::SeededEntropy;
 use super::tokio_clock::TokioClock;
 use super::unsteady::Unsteady;
 use crate::audit_log::{AuditLogHandle, AuditPorts};
-use crate::authorization::{AuthorizationHandle, Authorizer, LoginMethod, Turns};
+use crate::authorization::{AuthorizationHandle, Authorizer, LoginMethod, LoginMethods, Turns};
 use crate::authorization_codes::{AuthorizationCodesHandle, CodeKeeper};
 use crate::client_registry::{AssertionChecker, ClientRegistryHandle, Registrar, RegistryPorts};
 use crate::mailbox::EndGuard;
@@ -140,7 +140,7 @@ impl Rig {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
-            people: People::Listed(Arc::clone(&passwords) as _),
+            people: People { directory: Some(Arc::clone(&passwords) as _), ..People::default() },
             ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
@@ -149,10 +149,11 @@ impl Rig {
         let refresher = Refresher {
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
-            idp: (login == Login::Provider).then(|| Arc::clone(&idp) as _),
+            providers: if login == Login::Provider { vec![Arc::clone(&idp) as _] } else { Vec::new() },
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             back_offs: DashMap::new(),
+            unsaved: DashMap::new(),
             ended_grants: ended_grants.clone(),
         };
         let token_refresh = TokenRefreshHandle::start(&here, refresher, to_revoke, guard("token_refresh"));
@@ -161,11 +162,11 @@ impl Rig {
             authorization_codes: authorization_codes.clone(),
             sessions: sessions.clone(),
             audit_log: audit_log.clone(),
-            login_method: match login {
-                Login::Provider => LoginMethod::Provider(Arc::clone(&idp) as _),
-                Login::Password => LoginMethod::Password(Arc::clone(&passwords) as _),
-                Login::Off => LoginMethod::Off,
-            },
+            login_methods: LoginMethods::new(match login {
+                Login::Provider => vec![LoginMethod::Provider(Arc::clone(&idp) as _)],
+                Login::Password => vec![LoginMethod::Password(Arc::clone(&passwords) as _)],
+                Login::Off => Vec::new(),
+            }),
             clock: Arc::clone(&clock) as _,
             entropy,
             settings: Arc::new(settings.clone()),
@@ -219,7 +220,7 @@ impl Rig {
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(SeededEntropy::new(8)),
             audit_log: self.audit_log.clone(),
-            people: People::Listed(Arc::clone(&self.passwords) as _),
+            people: People { directory: Some(Arc::clone(&self.passwords) as _), ..People::default() },
             ended_grants: self.ended_grants.clone(),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());

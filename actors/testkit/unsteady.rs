@@ -17,6 +17,7 @@ use crate::ports::client_store::ClientStore;
 use crate::ports::grant_store::{GrantStore, Redemption};
 use crate::ports::session_store::{SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use crate::ports::{StoreError, StoreResult};
+use std::ops::Range;
 use std::sync::Mutex;
 use tokio::task::yield_now;
 
@@ -124,6 +125,6 @@ passed_on! { SessionStore:
     find_access_token(hash: TokenHash) -> Option<AccessTokenRecord>;
     remove_access_token(hash: TokenHash) -> bool;
     put_upstream_tokens(id: SessionId, tokens: UpstreamTokens) -> bool;
-    list_refresh_due(before: Timestamp, limit: usize) -> Vec<SessionId>;
+    list_refresh_due(due: Range<Timestamp>, limit: usize) -> Vec<SessionId>;
     sweep_sessions(now: Timestamp, limit: usize) -> SweptTokens;
 }

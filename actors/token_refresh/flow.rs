@@ -7,6 +7,7 @@ use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
 use crate::model::session::{EndReason, Session};
+use crate::model::timestamp::Timestamp;
 use crate::model::token::UpstreamTokens;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -21,6 +22,10 @@ pub(super) const SKEW: Duration = Duration::from_secs(30);
 /// The timer refreshes tokens that end within this time.
 pub(super) const AHEAD: Duration = Duration::from_secs(90);
 
+/// The timer forgets about tokens that ended so long ago: whoever needs one again has it refreshed
+/// then, and providers that are away for longer are not asked in vain.
+const BEHIND: Duration = Duration::from_secs(15 * 60);
+
 /// How long after its end a back-off is still counted on when the next failure comes.
 const FORGET_BACK_OFF: Duration = Duration::from_secs(10 * 60);
 
@@ -29,42 +34,78 @@ const FORGET_BACK_OFF: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Refresher {
     pub(crate) sessions: SessionsHandle,
     pub(crate) audit_log: AuditLogHandle,
-    /// `None` when people log in with local passwords: then there is nothing to refresh.
-    pub(crate) idp: Option<Arc<dyn UpstreamIdp>>,
+    /// Where people log in; none when they log in with local passwords, and there is nothing to
+    /// refresh.
+    pub(crate) providers: Vec<Arc<dyn UpstreamIdp>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) back_offs: DashMap<SessionId, BackOff>,
+    /// Tokens that the store could not take: the provider has forgotten those before them.
+    pub(crate) unsaved: DashMap<SessionId, UpstreamTokens>,
     /// Takes tokens that came too late for their session.
     pub(crate) ended_grants: EndedGrants,
 }
 
-impl Refresher {
-    /// The session's provider token, refreshed if it ends within `margin`.
-    pub(super) async fn fresh_token(&self, id: &SessionId, margin: Duration) -> Outcome {
-        let session = self.sessions.find_session(id.clone()).await.map_err(unavailable)?;
-        let session = session.ok_or(TokenRefreshError::SessionEnded)?;
-        let Some(tokens) = &session.upstream else { return Ok(None) };
-        let now = self.clock.now();
-        if !tokens.is_due(now, margin) {
-            return Ok(Some(tokens.access_token.clone()));
+/// What kind of token is wanted.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// One that works for so long at least.
+    Lasting(Duration),
+    /// Another than this one, which was refused.
+    Another(Secret),
+}
+
+impl Wish {
+    fn is_met_by(&self, tokens: &UpstreamTokens, now: Timestamp) -> bool {
+        match self {
+            Self::Lasting(margin) => !tokens.is_due(now, *margin),
+            Self::Another(refused) => !tokens.access_token.matches(refused.expose()),
         }
-        let (Some(idp), Some(refresh_token)) = (&self.idp, &tokens.refresh_token) else {
-            // Without a refresh token the provider's answer to the caller's SQL decides.
-            return Ok(Some(tokens.access_token.clone()));
+    }
+}
+
+impl Refresher {
+    /// The session's provider token, refreshed if it is not as wished.
+    pub(super) async fn fresh_token(&self, id: &SessionId, wish: &Wish) -> Outcome {
+        let session = self.sessions.find_session(id.clone()).await.map_err(unavailable)?;
+        let Some(session) = session else {
+            self.unsaved.remove(id);
+            return Err(TokenRefreshError::SessionEnded);
         };
-        let is_backing_off = self.back_offs.get(id).is_some_and(|back_off| now < back_off.retry_at);
-        let refreshed = if is_backing_off {
-            Err(TokenRefreshError::ProviderUnavailable)
-        } else {
-            self.refresh(idp.as_ref(), &session, refresh_token.clone()).await
+        let Some(kept) = &session.upstream else { return Ok(None) };
+        let tokens = self.settle(&session).await?.unwrap_or_else(|| kept.clone());
+        if wish.is_met_by(&tokens, self.clock.now()) {
+            return Ok(Some(tokens.access_token));
+        }
+        let (Some(idp), Some(refresh_token)) = (self.provider(&session.user.provider), &tokens.refresh_token) else {
+            // Without a refresh token the provider's answer to the caller's SQL decides.
+            return Ok(Some(tokens.access_token));
+        };
+        let refreshed = match self.rest(id) {
+            Some(retry_after) => Err(TokenRefreshError::ProviderUnavailable { retry_after }),
+            None => self.refresh(idp, &session, refresh_token.clone()).await,
         };
         match refreshed {
             // The provider is away, but the token still works for a while.
-            Err(TokenRefreshError::ProviderUnavailable) if !tokens.is_due(self.clock.now(), Duration::ZERO) => {
-                Ok(Some(tokens.access_token.clone()))
+            Err(TokenRefreshError::ProviderUnavailable { .. })
+                if matches!(wish, Wish::Lasting(_)) && !tokens.is_due(self.clock.now(), Duration::ZERO) =>
+            {
+                Ok(Some(tokens.access_token))
             }
             outcome => outcome.map(Some),
         }
+    }
+
+    /// How long the provider is still given a rest for a session.
+    fn rest(&self, id: &SessionId) -> Option<Duration> {
+        let (now, retry_at) = (self.clock.now(), self.back_offs.get(id)?.retry_at);
+        (now < retry_at).then(|| retry_at.since(now))
+    }
+
+    /// The provider of that name. Tokens of one at which people signed in before are not shown to
+    /// another.
+    pub(super) fn provider(&self, name: &str) -> Option<&dyn UpstreamIdp> {
+        self.providers.iter().map(AsRef::as_ref).find(|idp| idp.name() == name)
     }
 
     async fn refresh(
@@ -82,10 +123,10 @@ impl Refresher {
                 Err(TokenRefreshError::SessionEnded)
             }
             Err(error) => {
-                self.back_off(&session.id);
+                let retry_after = self.back_off(&session.id);
                 tracing::warn!(%error, session_id = %session.id, "a provider token could not be refreshed");
                 self.record(session, OperationStatus::Error, Some(&error.to_string())).await;
-                Err(TokenRefreshError::ProviderUnavailable)
+                Err(TokenRefreshError::ProviderUnavailable { retry_after })
             }
         }
     }
@@ -94,22 +135,43 @@ impl Refresher {
     /// forgotten the old refresh token.
     async fn keep(&self, session: &Session, old: Secret, new: UpstreamTokens) -> Result<Secret, TokenRefreshError> {
         let refresh_token = new.refresh_token.or(Some(old));
-        let access_token = new.access_token.clone();
         let tokens = UpstreamTokens { refresh_token, ..new };
-        let stored = self.sessions.store_upstream_tokens(session.id.clone(), tokens.clone()).await;
-        if !stored.map_err(unavailable)? {
-            // The session ended meanwhile, and who ended it did not know of these.
-            self.ended_grants.push(EndedGrant::with(session, tokens));
-            return Err(TokenRefreshError::SessionEnded);
-        }
         self.back_offs.remove(&session.id);
         self.record(session, OperationStatus::Success, None).await;
-        Ok(access_token)
+        self.save(session, tokens).await
     }
 
-    fn back_off(&self, id: &SessionId) {
-        let previous = self.back_offs.get(id).map(|back_off| *back_off);
-        self.back_offs.insert(id.clone(), BackOff::after(previous, self.clock.now(), self.random()));
+    /// What the store cannot take now waits here for the next time that it is asked for.
+    async fn save(&self, session: &Session, tokens: UpstreamTokens) -> Result<Secret, TokenRefreshError> {
+        match self.sessions.store_upstream_tokens(session.id.clone(), tokens.clone()).await {
+            Ok(true) => {
+                self.unsaved.remove(&session.id);
+                Ok(tokens.access_token)
+            }
+            Ok(false) => {
+                // The session ended meanwhile, and who ended it did not know of these.
+                self.unsaved.remove(&session.id);
+                self.ended_grants.push(EndedGrant::with(session, tokens));
+                Err(TokenRefreshError::SessionEnded)
+            }
+            Err(error) => {
+                self.unsaved.insert(session.id.clone(), tokens);
+                Err(unavailable(error))
+            }
+        }
+    }
+
+    /// Stores what could not be stored before; `None` when there is nothing of the kind.
+    async fn settle(&self, session: &Session) -> Result<Option<UpstreamTokens>, TokenRefreshError> {
+        let Some(tokens) = self.unsaved.get(&session.id).map(|tokens| tokens.clone()) else { return Ok(None) };
+        self.save(session, tokens.clone()).await.map(|_| Some(tokens))
+    }
+
+    fn back_off(&self, id: &SessionId) -> Duration {
+        let (previous, now) = (self.back_offs.get(id).map(|back_off| *back_off), self.clock.now());
+        let next = BackOff::after(previous, now, self.random());
+        self.back_offs.insert(id.clone(), next);
+        next.retry_at.since(now)
     }
 
     /// Chance for a back-off.
@@ -133,18 +195,21 @@ impl Refresher {
     pub(super) async fn list_due(&self, limit: usize) -> Vec<SessionId> {
         let now = self.clock.now();
         self.back_offs.retain(|_, back_off| back_off.retry_at + FORGET_BACK_OFF > now);
-        if self.idp.is_none() {
+        if self.providers.is_empty() {
             return Vec::new();
         }
+        let due = now - BEHIND..now + AHEAD;
+        let mut ids: Vec<SessionId> = self.unsaved.iter().map(|entry| entry.key().clone()).take(limit).collect();
         // More are asked for than wanted, or sessions that are backing off would crowd out the rest.
-        match self.sessions.list_refresh_due(now + AHEAD, limit + self.back_offs.len()).await {
+        match self.sessions.list_refresh_due(due, limit + self.back_offs.len()).await {
             Ok(due) => {
                 let is_ready = |id: &SessionId| self.back_offs.get(id).is_none_or(|wait| wait.retry_at <= now);
-                due.into_iter().filter(is_ready).take(limit).collect()
+                ids.extend(due.into_iter().filter(is_ready).take(limit));
+                ids
             }
             Err(error) => {
                 tracing::warn!(%error, "sessions due for a refresh could not be listed");
-                Vec::new()
+                ids
             }
         }
     }

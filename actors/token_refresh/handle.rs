@@ -50,6 +50,22 @@ impl TokenRefreshHandle {
     /// # Errors
     /// When the session is over, or the provider cannot be reached.
     pub async fn fresh_token(&self, session_id: SessionId) -> Result<Option<Secret>, TokenRefreshError> {
-        ask(NAME, &self.address, GetFreshToken { session_id }, REFRESH_DEADLINE).await
+        ask(NAME, &self.address, GetFreshToken { session_id, refused: None }, REFRESH_DEADLINE).await
+    }
+
+    /// Another token than `refused`, which the provider's API did not take although it should have
+    /// worked: some providers do not say how long a token lives, and any may end one early. `None`
+    /// when there is no other to be had.
+    ///
+    /// # Errors
+    /// When the session is over, or the provider cannot be reached.
+    pub async fn replace_token(
+        &self,
+        session_id: SessionId,
+        refused: Secret,
+    ) -> Result<Option<Secret>, TokenRefreshError> {
+        let asked = GetFreshToken { session_id, refused: Some(refused.clone()) };
+        let token = ask(NAME, &self.address, asked, REFRESH_DEADLINE).await?;
+        Ok(token.filter(|token| !token.matches(refused.expose())))
     }
 }

@@ -4,6 +4,7 @@ use crate::mailbox::Unavailable;
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
 use actix::Message;
+use std::time::Duration;
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,8 +13,11 @@ pub enum TokenRefreshError {
     #[error("the session has ended; log in again")]
     SessionEnded,
     /// The provider could not be reached or failed; the session lives, try again.
-    #[error("the identity provider is not available right now; try again")]
-    ProviderUnavailable,
+    #[error("the identity provider is not available right now; try again in {} s", .retry_after.as_secs().max(1))]
+    ProviderUnavailable {
+        /// When it will be asked again.
+        retry_after: Duration,
+    },
     /// The store failed.
     #[error("the session store is not available right now; try again")]
     StoreUnavailable,
@@ -28,6 +32,8 @@ pub enum TokenRefreshError {
 #[rtype(result = "Result<Option<Secret>, TokenRefreshError>")]
 pub(crate) struct GetFreshToken {
     pub(crate) session_id: SessionId,
+    /// A token that the provider's API has refused, whatever its expiry says.
+    pub(crate) refused: Option<Secret>,
 }
 
 /// Looks for tokens that expire soon.

@@ -23,7 +23,7 @@ use crate::model::secret::Secret;
 use crate::sessions::EndedGrantsQueue;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 pub(crate) use flow::Refresher;
-use flow::{AHEAD, SKEW};
+use flow::{AHEAD, SKEW, Wish};
 use messages::{GetFreshToken, TickRefresh};
 use state::{Flights, Joined, Outcome};
 use std::sync::Arc;
@@ -50,16 +50,11 @@ impl TokenRefresh {
     }
 
     /// Joins the session's flight, or starts one.
-    fn fly(
-        &mut self,
-        id: &SessionId,
-        margin: Duration,
-        ctx: &mut Context<Self>,
-    ) -> tokio::sync::oneshot::Receiver<Outcome> {
+    fn fly(&mut self, id: &SessionId, wish: Wish, ctx: &mut Context<Self>) -> tokio::sync::oneshot::Receiver<Outcome> {
         let (joined, landed) = self.flights.join(id);
         if joined == Joined::First {
             let (refresher, session_id) = (Arc::clone(&self.refresher), id.clone());
-            let flight = async move { (refresher.fresh_token(&session_id, margin).await, session_id) };
+            let flight = async move { (refresher.fresh_token(&session_id, &wish).await, session_id) };
             ctx.spawn(flight.into_actor(self).map(|(outcome, id), actor, _| actor.flights.land(&id, &outcome)));
         }
         landed
@@ -82,7 +77,8 @@ impl Handler<GetFreshToken> for TokenRefresh {
     type Result = ResponseFuture<Result<Option<Secret>, TokenRefreshError>>;
 
     fn handle(&mut self, message: GetFreshToken, ctx: &mut Self::Context) -> Self::Result {
-        let landed = self.fly(&message.session_id, SKEW, ctx);
+        let wish = message.refused.map_or(Wish::Lasting(SKEW), Wish::Another);
+        let landed = self.fly(&message.session_id, wish, ctx);
         Box::pin(async move { landed.await.unwrap_or(Err(TokenRefreshError::SessionEnded)) })
     }
 }
@@ -96,7 +92,7 @@ impl Handler<TickRefresh> for TokenRefresh {
         ctx.spawn(due.into_actor(self).map(|due, actor, ctx| {
             for id in due {
                 // Nobody waits for these; what goes wrong is recorded by the flight itself.
-                let _landed = actor.fly(&id, AHEAD, ctx);
+                let _landed = actor.fly(&id, Wish::Lasting(AHEAD), ctx);
             }
         }));
     }

@@ -66,8 +66,7 @@ pub(super) async fn revoke_all(refresher: Arc<Refresher>, ended: EndedGrantsQueu
 impl Refresher {
     /// Revokes one grant and records how that went. Nobody waits for it.
     async fn revoke(&self, grant: &EndedGrant) {
-        // Tokens of a provider at which people signed in before are not shown to another.
-        let Some(idp) = self.idp.as_deref().filter(|idp| idp.name() == grant.provider) else { return };
+        let Some(idp) = self.provider(&grant.provider) else { return };
         let session_id = &grant.caller.session_id;
         match self.try_to_revoke(idp, grant).await {
             Ok(Outcome::Revoked) => self.record_revocation(grant, None).await,

@@ -27,9 +27,9 @@ fn late_callers_join_the_flight_and_all_get_what_it_brings() {
     let (later, mut two) = flights.join(&id);
     let (elsewhere, mut apart) = flights.join(&other);
     assert_eq!((first, later, elsewhere), (Joined::First, Joined::Later, Joined::First));
-    flights.land(&id, &Err(TokenRefreshError::ProviderUnavailable));
+    flights.land(&id, &Err(unavailable()));
     for landed in [&mut one, &mut two] {
-        assert_eq!(landed.try_recv().unwrap().unwrap_err(), TokenRefreshError::ProviderUnavailable);
+        assert_eq!(landed.try_recv().unwrap().unwrap_err(), unavailable());
     }
     assert!(apart.try_recv().is_err());
     assert_eq!(flights.join(&id).0, Joined::First, "the next one flies anew");
@@ -72,8 +72,20 @@ async fn open(rig: &Rig, ends_in: Duration, refresh: Option<&str>) -> SessionId 
 }
 
 async fn fresh(rig: &Rig, id: &SessionId) -> Result<String, TokenRefreshError> {
-    let token = rig.token_refresh.fresh_token(id.clone()).await?;
+    let token = rig.token_refresh.fresh_token(id.clone()).await.map_err(without_time)?;
     Ok(token.unwrap().expose().to_owned())
+}
+
+/// The provider is away, for however long.
+fn unavailable() -> TokenRefreshError {
+    TokenRefreshError::ProviderUnavailable { retry_after: Duration::ZERO }
+}
+
+fn without_time(error: TokenRefreshError) -> TokenRefreshError {
+    match error {
+        TokenRefreshError::ProviderUnavailable { .. } => unavailable(),
+        other => other,
+    }
 }
 
 async fn kept(rig: &Rig, id: &SessionId) -> UpstreamTokens {
@@ -125,6 +137,73 @@ async fn a_token_that_could_not_be_kept_is_not_used() {
     let id = open(&rig, Duration::ZERO, Some("first-rt")).await;
     rig.session_store.break_operation("put_upstream_tokens");
     assert_eq!(fresh(&rig, &id).await, Err(TokenRefreshError::StoreUnavailable));
+    assert_eq!(fresh(&rig, &id).await, Err(TokenRefreshError::StoreUnavailable));
+    assert_eq!(rig.idp.refreshed_with(), ["first-rt"], "the provider has forgotten that one");
+    rig.session_store.heal();
+    assert_eq!(fresh(&rig, &id).await, Ok("upstream-at-1".to_owned()));
+    assert!(kept(&rig, &id).await.refresh_token.unwrap().matches("upstream-rt-1"));
+    assert_eq!(rig.idp.refreshed_with(), ["first-rt"]);
+}
+
+#[actix::test]
+async fn what_could_not_be_kept_is_kept_as_soon_as_it_can_be() {
+    let rig = Rig::start(Login::Provider).await;
+    let id = open(&rig, Duration::ZERO, Some("first-rt")).await;
+    rig.session_store.break_operation("put_upstream_tokens");
+    assert_eq!(fresh(&rig, &id).await, Err(TokenRefreshError::StoreUnavailable));
+    rig.session_store.heal();
+    rig.pass(31 * SECOND).await;
+    assert!(kept(&rig, &id).await.access_token.matches("upstream-at-1"), "nobody asked for it");
+}
+
+#[actix::test]
+async fn a_token_that_was_refused_is_replaced_once() {
+    let rig = Rig::start(Login::Provider).await;
+    let id = open(&rig, 600 * SECOND, Some("first-rt")).await;
+    let replace = |token: &str| {
+        let replaced = rig.token_refresh.replace_token(id.clone(), Secret::new(token));
+        async move { replaced.await.map(|token| token.map(|token| token.expose().to_owned())) }
+    };
+    for outcome in join_all((0..5).map(|_| replace("first-at"))).await {
+        assert_eq!(outcome, Ok(Some("upstream-at-1".to_owned())));
+    }
+    assert_eq!(replace("first-at").await, Ok(Some("upstream-at-1".to_owned())), "it was replaced before");
+    assert_eq!(rig.idp.refreshed_with(), ["first-rt"]);
+    rig.idp.fail_next(FakeIdp::faulty());
+    assert_eq!(replace("upstream-at-1").await.map_err(without_time), Err(unavailable()), "it does not work any more");
+}
+
+#[actix::test]
+async fn a_refused_token_without_a_refresh_token_cannot_be_replaced() {
+    let rig = Rig::start(Login::Provider).await;
+    let id = open(&rig, 600 * SECOND, None).await;
+    assert_eq!(
+        rig.token_refresh.replace_token(id, Secret::new("first-at")).await.map(|token| token.is_some()),
+        Ok(false)
+    );
+}
+
+#[actix::test]
+async fn callers_learn_when_the_provider_will_be_asked_again() {
+    let rig = Rig::start(Login::Provider).await;
+    let id = open(&rig, Duration::ZERO, Some("first-rt")).await;
+    rig.idp.fail_next(FakeIdp::faulty());
+    for passed in [0, 1] {
+        rig.pass(passed * SECOND).await;
+        let error = rig.token_refresh.fresh_token(id.clone()).await.unwrap_err();
+        let TokenRefreshError::ProviderUnavailable { retry_after } = error else { panic!("{error:?}") };
+        assert!(retry_after > Duration::ZERO && retry_after + passed * SECOND <= 3 * SECOND, "{retry_after:?}");
+    }
+}
+
+#[actix::test]
+async fn sessions_that_nobody_uses_are_not_kept_fresh() {
+    let rig = Rig::start(Login::Provider).await;
+    // Beyond the life of its access token, so that it is due when nobody uses it any more.
+    let id = open(&rig, 2 * 3_600 * SECOND, Some("first-rt")).await;
+    rig.pass(3 * 3_600 * SECOND).await;
+    assert!(rig.idp.refreshed_with().is_empty());
+    assert_eq!(fresh(&rig, &id).await, Ok("upstream-at-1".to_owned()), "whoever comes back is refreshed then");
 }
 
 #[actix::test]
@@ -146,7 +225,7 @@ async fn a_provider_that_is_down_leaves_the_session_and_is_given_a_rest() {
     let id = open(&rig, Duration::ZERO, Some("first-rt")).await;
     rig.idp.fail_next(FakeIdp::faulty());
     for _ in 0..3 {
-        assert_eq!(fresh(&rig, &id).await, Err(TokenRefreshError::ProviderUnavailable));
+        assert_eq!(fresh(&rig, &id).await, Err(unavailable()));
     }
     assert_eq!(rig.idp.refreshed_with().len(), 1, "asked again only after a pause");
     rig.pass(3 * SECOND).await;

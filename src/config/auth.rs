@@ -4,8 +4,9 @@ use super::clients;
 use super::persistence;
 use super::providers;
 use super::reader::{Field, Table};
-use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes, ProviderSettings};
+use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
 use super::site::positive_duration;
+use super::user_mapping;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::scope::ScopeSet;
 use std::time::Duration;
@@ -18,7 +19,8 @@ impl AuthConfiguration {
     #[must_use]
     pub fn none() -> Self {
         Self {
-            provider: ProviderSettings::None,
+            providers: Vec::new(),
+            user_mapping: Vec::new(),
             clients: Vec::new(),
             required_scopes: ScopeSet::default(),
             lifetimes: Lifetimes::default(),
@@ -36,7 +38,8 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         if let Some(mode) = table.get("mode").filter(is_verifier) {
             mode.not_supported("use issuer");
         }
-        let provider = providers::read(table);
+        let providers = providers::read(table);
+        let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
         let clients = table.get("clients").and_then(|field| clients::read(&field));
         let required_scopes = table.get("authorization").and_then(|field| {
             field.table(|table| table.get_or_null("required_scopes").and_then(|field| clients::read_scopes(&field)))
@@ -52,7 +55,8 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         };
         let persistence = table.get("persistence").and_then(|field| persistence::read(&field));
         let auth = AuthConfiguration {
-            provider: provider?,
+            providers: providers?,
+            user_mapping: user_mapping.unwrap_or_default(),
             clients: clients.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
             lifetimes: lifetimes.unwrap_or_default(),

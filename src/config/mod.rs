@@ -15,7 +15,6 @@ mod files;
 mod http_fetch;
 mod http_settings;
 mod load;
-mod local_users;
 mod persistence;
 mod policy_rules;
 mod providers;
@@ -30,14 +29,17 @@ mod tree;
 mod type_check;
 mod type_definition;
 mod user;
+mod user_mapping;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;
 pub use http_settings::{HttpSettings, Scheme};
 pub use load::{EndpointFaults, LoadOptions, load};
+pub use providers::{
+    AppSettings, KeycloakSettings, LocalSettings, LocalUser, OidcSettings, ProviderKind, ProviderSettings,
+};
 pub use settings::{
-    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, GithubSettings,
-    Lifetimes, LocalSettings, LocalUser, LogLevel, LoggingSettings, OidcSettings, PersistenceConfiguration,
-    PersistenceKind, ProjectPaths, ProviderSettings,
+    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes,
+    LogLevel, LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };

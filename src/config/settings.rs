@@ -3,6 +3,7 @@
 use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
+use super::providers::ProviderSettings;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::host_pattern::HostPattern;
@@ -13,9 +14,9 @@ use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::tool::ToolDefinition;
 pub use mxcp_actors::settings::Lifetimes;
+use mxcp_actors::user_mapping::MappingRule;
 use std::path::PathBuf;
 use std::time::Duration;
-use url::Url;
 
 /// Everything that the files and the environment say of one project under one profile.
 #[derive(Clone, Debug)]
@@ -116,8 +117,11 @@ pub struct LoggingSettings {
 /// Who may call, and how they prove it.
 #[derive(Clone, Debug)]
 pub struct AuthConfiguration {
-    /// Where people sign in.
-    pub provider: ProviderSettings,
+    /// Where people sign in; one of them as a person chooses. None when everybody may call, and
+    /// nobody is known.
+    pub providers: Vec<ProviderSettings>,
+    /// Who gets a role, permissions or groups beyond those of their provider.
+    pub user_mapping: Vec<MappingRule>,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Scopes that a token must have for any call; all of them.
@@ -168,7 +172,7 @@ impl AuthConfiguration {
     /// Whether people must sign in.
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
-        !matches!(self.provider, ProviderSettings::None)
+        !self.providers.is_empty()
     }
 }
 
@@ -179,83 +183,6 @@ pub struct ClientDocuments {
     pub allowed_hosts: Option<Vec<HostPattern>>,
     /// Hosts whose documents are not read.
     pub denied_hosts: Vec<HostPattern>,
-}
-
-/// Where people sign in.
-#[derive(Clone, Debug)]
-pub enum ProviderSettings {
-    /// Nowhere: everybody may call, and nobody is known.
-    None,
-    /// At GitHub.
-    Github(GithubSettings),
-    /// At an `OpenID` provider.
-    Oidc(OidcSettings),
-    /// Here, with a password.
-    Local(LocalSettings),
-}
-
-/// An OAuth app at GitHub.
-#[derive(Clone, Debug)]
-pub struct GithubSettings {
-    /// The app's id.
-    pub client_id: String,
-    /// The app's secret.
-    pub client_secret: Secret,
-    /// The path of our route that GitHub sends people back to.
-    pub callback_path: String,
-    /// Where people are sent.
-    pub auth_url: Url,
-    /// Where codes are exchanged.
-    pub token_url: Url,
-    /// What is asked of GitHub.
-    pub scope: ScopeSet,
-}
-
-/// A client at an `OpenID` provider.
-#[derive(Clone, Debug)]
-pub struct OidcSettings {
-    /// The provider's discovery document.
-    pub config_url: Url,
-    /// Our id there.
-    pub client_id: String,
-    /// Our secret there.
-    pub client_secret: Secret,
-    /// What is asked of it; holds `openid`.
-    pub scope: ScopeSet,
-    /// The path of our route that the provider sends people back to.
-    pub callback_path: String,
-    /// The `audience` parameter that some providers want.
-    pub audience: Option<String>,
-    /// More parameters for the provider's login page, in order.
-    pub extra_authorize_params: Vec<(String, String)>,
-    /// The name under which the provider's people are known here; the default is `oidc`.
-    pub provider_name: String,
-}
-
-/// People who sign in with a password of ours.
-#[derive(Clone, Debug)]
-pub struct LocalSettings {
-    /// Who they are.
-    pub users: Vec<LocalUser>,
-}
-
-/// A person who signs in with a password of ours.
-#[derive(Clone, Debug)]
-pub struct LocalUser {
-    /// The login name.
-    pub username: String,
-    /// The argon2id hash of the password, in PHC format.
-    pub password_hash: Secret,
-    /// The e-mail address.
-    pub email: Option<String>,
-    /// The name for showing.
-    pub name: Option<String>,
-    /// The role.
-    pub role: Option<String>,
-    /// What the person may do, by name.
-    pub permissions: Vec<String>,
-    /// The groups that the person is in.
-    pub groups: Vec<String>,
 }
 
 /// A client that is written in the configuration.

@@ -13,10 +13,19 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Which routes there are.
 #[derive(Clone, Debug)]
 pub struct RouteOptions {
-    /// Where the identity provider sends people back to; `None` when they log in here.
-    pub callback_path: Option<String>,
+    /// Where identity providers send people back to, each to a route of its own.
+    pub callbacks: Vec<CallbackRoute>,
     /// Whether people have to log in.
     pub needs_login: bool,
+}
+
+/// Where one identity provider sends people back to.
+#[derive(Clone, Debug)]
+pub struct CallbackRoute {
+    /// The path.
+    pub path: String,
+    /// The provider's name.
+    pub provider: String,
 }
 
 /// Adds all routes.
@@ -55,8 +64,9 @@ pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: 
         .route("/login", web::post().to(login::post))
         .route("/logout", web::post().to(root::sign_out))
         .route("/signed-out", web::get().to(root::signed_out));
-    if let Some(path) = &options.callback_path {
-        config.route(path, web::get().to(callback::get));
+    for CallbackRoute { path, provider } in &options.callbacks {
+        let provider = Data::new(callback::Provider(provider.clone()));
+        config.service(web::resource(path.as_str()).app_data(provider).route(web::get().to(callback::get)));
     }
 }
 

@@ -9,7 +9,7 @@ use mxcp::http::auth::ResourceGuard;
 use mxcp::http::host_guard::{self, Names, NamesOf};
 use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes, StreamLimits};
 use mxcp::http::request_id;
-use mxcp_actors::authorization::LoginMethod;
+use mxcp_actors::authorization::{LoginMethod, LoginMethods};
 use mxcp_actors::model::ids::{ClientId, UserId};
 use mxcp_actors::model::policy::{PolicyAction, PolicyRule, PolicySet};
 use mxcp_actors::model::principal::User;
@@ -238,7 +238,7 @@ fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
     let clock = Arc::new(TokioClock::default());
     Ports {
         // Sessions are of people of the provider that is configured.
-        login_method: LoginMethod::Provider(Arc::new(FakeIdp::new(Arc::clone(&clock) as _))),
+        login_methods: LoginMethods::new(vec![LoginMethod::Provider(Arc::new(FakeIdp::new(Arc::clone(&clock) as _)))]),
         clock,
         entropy: Arc::new(SeededEntropy::new(7)),
         audit_store: Arc::clone(audit) as _,
@@ -262,7 +262,7 @@ fn definitions() -> Definitions {
         policies: tool.policies.clone(),
     });
     let policy_book = Arc::new(PolicyBook::compile(endpoints.collect()).unwrap());
-    Definitions { catalog: Arc::new(ToolCatalog::build(tools).unwrap()), policy_book }
+    Definitions { catalog: Arc::new(ToolCatalog::build(tools).unwrap()), policy_book, user_mapping: Arc::default() }
 }
 
 fn tools() -> Vec<ToolDefinition> {

@@ -9,6 +9,7 @@ use crate::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens}
 use crate::ports::StoreResult;
 use crate::ports::session_store::{Loaded, SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 #[derive(Debug, Default)]
@@ -88,13 +89,17 @@ impl SessionStore for MemorySessions {
         locked(&self.rows, |rows| rows.sessions.get_mut(&id).map(|session| session.upstream = Some(tokens)).is_some())
     }
 
-    fn list_refresh_due(&self, before: Timestamp, limit: usize) -> StoreResult<'_, Vec<SessionId>> {
+    fn list_refresh_due(&self, due: Range<Timestamp>, limit: usize) -> StoreResult<'_, Vec<SessionId>> {
         locked(&self.rows, |rows| {
-            let is_due = |tokens: &UpstreamTokens| {
-                tokens.refresh_token.is_some() && tokens.expires_at.is_some_and(|expires_at| expires_at < before)
-            };
-            let due = rows.sessions.values().filter(|session| session.upstream.as_ref().is_some_and(is_due));
-            due.take(limit).map(|session| session.id.clone()).collect()
+            let expiry = |tokens: &UpstreamTokens| tokens.refresh_token.as_ref().and(tokens.expires_at);
+            let mut found: Vec<(Timestamp, &SessionId)> = rows
+                .sessions
+                .values()
+                .filter_map(|session| Some((session.upstream.as_ref().and_then(expiry)?, &session.id)))
+                .filter(|(expires_at, _)| due.contains(expires_at))
+                .collect();
+            found.sort_unstable();
+            found.into_iter().take(limit).map(|(_, id)| id.clone()).collect()
         })
     }
 

@@ -98,7 +98,7 @@ async fn a_refresh_token_is_rotated_once(store: &dyn SessionStore) {
 }
 
 async fn upstream_tokens_are_replaced(store: &dyn SessionStore) {
-    let due = |before| async move { store.list_refresh_due(before, 10).await.unwrap() };
+    let due = |before| async move { store.list_refresh_due(at(0)..before, 10).await.unwrap() };
     assert_eq!(due(at(10_000)).await, [], "sessions without a provider's token need no refresh");
     let put = |session: &str, refresh: Option<&str>, expires_at: Option<Timestamp>| {
         store.put_upstream_tokens(id(session), samples::upstream_tokens("u-at", refresh, expires_at))
@@ -112,7 +112,9 @@ async fn upstream_tokens_are_replaced(store: &dyn SessionStore) {
     assert_eq!(due(at(601)).await, [id("s1")], "what never ends is never due");
     assert!(put("s2", Some("u-rt"), Some(at(500))).await.unwrap());
     assert_eq!(due(at(601)).await.len(), 2);
-    assert_eq!(store.list_refresh_due(at(601), 1).await.unwrap().len(), 1);
+    assert_eq!(store.list_refresh_due(at(0)..at(601), 1).await.unwrap(), [id("s2")], "what ends first comes first");
+    assert_eq!(store.list_refresh_due(at(500)..at(600), 10).await.unwrap(), [id("s2")]);
+    assert_eq!(store.list_refresh_due(at(501)..at(601), 10).await.unwrap(), [id("s1")]);
     let kept = store.find_session(id("s1")).await.unwrap().unwrap().upstream.unwrap();
     assert!(kept.access_token.matches("u-at") && kept.refresh_token.unwrap().matches("u-rt"));
     assert_eq!(kept.expires_at, Some(at(600)));

@@ -22,6 +22,9 @@ pub(super) const SECRET_LENGTH_MIN: usize = 8;
 /// Headers that say nothing about who asks.
 const HARMLESS_HEADERS: [&str; 4] = ["accept", "accept-language", "accept-encoding", "user-agent"];
 
+/// How DuckDB begins to say that a function does not take what it is given.
+const NO_FUNCTION: &str = "Binder Error: No function matches";
+
 /// Sends the requests of queries. It blocks: queries have threads of their own.
 pub trait Fetcher: Send + Sync + fmt::Debug {
     /// Sends a GET request and returns the body of the answer. `is_cancelled` says whether anybody
@@ -80,6 +83,8 @@ pub(super) struct Fetches {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Counts the statements of the text.
+    statement: usize,
     answers: Vec<Answer>,
     bytes: usize,
     /// What no error may show.
@@ -91,6 +96,7 @@ struct State {
 /// What one request brought.
 #[derive(Debug)]
 struct Answer {
+    statement: usize,
     call: usize,
     url: String,
     headers: Secret,
@@ -114,8 +120,9 @@ impl Fetches {
 
     /// The path of what a call reads.
     ///
-    /// DuckDB asks twice for a statement without parameters, when it prepares and when it runs it;
-    /// the second time the answer is the same, without a request.
+    /// DuckDB asks twice for a statement without parameters, when it prepares and when it runs it,
+    /// and once for each place that a common table expression is put in; the answer is that of the
+    /// first time, without a request.
     ///
     /// # Errors
     /// A text for DuckDB; [`Self::explain`] gives the better one.
@@ -132,6 +139,11 @@ impl Fetches {
         })
     }
 
+    /// The next statement of the text begins.
+    pub(super) fn next_statement(&self) {
+        self.state.lock().statement += 1;
+    }
+
     /// The error of the query: that of a request if one failed, else DuckDB's without what it
     /// quotes of the rewritten text, with URLs for paths, and without secrets.
     pub(super) fn explain(&self, error: SqlError) -> SqlError {
@@ -142,6 +154,11 @@ impl Fetches {
                 SqlError::TokenRefused(text) => SqlError::TokenRefused(state.redacted(text)),
                 other => other,
             },
+            // Only a URL of another type keeps the function from being found.
+            (SqlError::Failed(text), None) if text.contains(FETCH_FUNCTION) && text.starts_with(NO_FUNCTION) => {
+                let text = "the first argument of a call with headers must be a text, or a list of texts in brackets";
+                SqlError::Failed(text.to_owned())
+            }
             (SqlError::Failed(text), None) => {
                 let text = text.split("\n\nLINE ").next().unwrap_or_default().trim_end();
                 SqlError::Failed(state.redacted(state.with_urls(text)))
@@ -195,7 +212,8 @@ impl Fetches {
             .map_err(|error| SqlError::Failed(format!("the answer of {shown_url} cannot be kept: {error}")))?;
         let path = file.path().to_owned();
         let (url, headers) = (url.to_owned(), Secret::new(headers));
-        state.answers.push(Answer { call: note.number, url, headers, shown_url, file });
+        let (statement, call) = (state.statement, note.number);
+        state.answers.push(Answer { statement, call, url, headers, shown_url, file });
         Ok(path)
     }
 }
@@ -210,7 +228,9 @@ impl State {
         headers: &[(String, Secret)],
     ) -> Option<String> {
         let is_same = |answer: &&Answer| {
-            answer.call == note.number && answer.url == url && answer.headers.expose() == headers_text
+            // A header may be another one each time it is computed, as one with `uuid()` is.
+            let is_alike = answer.statement == self.statement || answer.headers.expose() == headers_text;
+            answer.call == note.number && answer.url == url && is_alike
         };
         if let Some(answer) = self.answers.iter().find(is_same) {
             return Some(answer.file.path().to_owned());

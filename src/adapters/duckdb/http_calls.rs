@@ -243,7 +243,10 @@ impl Rewriter<'_> {
             }
             position += 1;
         }
-        parts.push(start..range.end);
+        // A comma may stand at the end.
+        if start < range.end || parts.is_empty() {
+            parts.push(start..range.end);
+        }
         parts
     }
 

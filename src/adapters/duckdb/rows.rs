@@ -1,6 +1,7 @@
 //! Rows as JSON.
 
 use super::capi::{Cell, Fields, Kind, QueryResult, ResultShape, Vector};
+use super::fetch::FETCH_FUNCTION;
 use super::numbers;
 use super::times;
 use base64::Engine as _;
@@ -38,7 +39,7 @@ pub(super) fn read(
         while result.next_chunk().map_err(ReadError::Failed)?.is_some() {}
         return Ok(SqlRows::default());
     }
-    let names = unique_names(result.names());
+    let names = unique_names(&showable_names(result.names()));
     refuse_unsupported(&names, result.kinds())?;
     // Copying a map is cheaper than filling one: nothing is hashed.
     let empty: Map<String, Value> = names.iter().map(|name| (name.clone(), Value::Null)).collect();
@@ -62,6 +63,16 @@ fn object(empty: &Map<String, Value>, columns: &[Vector<'_>], row: usize) -> Map
         *value = json(column.cell(row));
     }
     object
+}
+
+/// A column without a name of its own is called by its expression, which may show what was made of
+/// a call with headers.
+fn showable_names(names: &[String]) -> Vec<String> {
+    let shown = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| if name.contains(FETCH_FUNCTION) { format!("column{index}") } else { name.clone() });
+    shown.collect()
 }
 
 /// A second `a` becomes `a_1`, unless a column is called so already.

@@ -187,6 +187,9 @@ impl Session {
             has_transaction |= statement.kind() == StatementKind::Transaction;
             let begins = if has_transaction { None } else { Some(&self.connection) };
             last = run_once(&mut statement, begins, query, control)?;
+            if let Some(fetches) = self.slot.fetches() {
+                fetches.next_statement();
+            }
         }
         self.refuse_open_transaction(has_transaction)?;
         Ok(last)

@@ -2,7 +2,7 @@
 
 use super::hop::Hop;
 use crate::adapters::duckdb::{FetchFault, FetchRequest};
-use crate::adapters::upstream_error::clean_text;
+use crate::adapters::upstream::clean_text;
 use http::{Response, StatusCode};
 use mxcp_actors::model::secret::Secret;
 use serde_json::Value;

@@ -7,7 +7,7 @@ use super::error::Fault;
 use super::revision::Era;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
@@ -27,13 +27,18 @@ static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering"
 pub(super) struct Answer {
     status: StatusCode,
     message: Bytes,
+    retry_after_secs: Option<u64>,
 }
 
 impl Answer {
     /// A result that is JSON already.
     pub(super) fn result_json(id: &MessageId, result: &str) -> Self {
         let message = ["{\"jsonrpc\":\"2.0\",\"id\":", id.as_json(), ",\"result\":", result, "}"].concat();
-        Self { status: StatusCode::OK, message: message.into() }
+        Self::new(StatusCode::OK, message.into())
+    }
+
+    fn new(status: StatusCode, message: Bytes) -> Self {
+        Self { status, message, retry_after_secs: None }
     }
 
     /// A result.
@@ -45,7 +50,7 @@ impl Answer {
         match serde_json::to_writer(&mut message, result) {
             Ok(()) => {
                 message.push(b'}');
-                Self { status: StatusCode::OK, message: message.into() }
+                Self::new(StatusCode::OK, message.into())
             }
             Err(error) => {
                 tracing::error!(%error, "a result could not be written as JSON");
@@ -58,7 +63,7 @@ impl Answer {
     /// Nothing: to a request that was taken back there is no answer (MCP 2025-11-25,
     /// cancellation).
     pub(super) fn none() -> Self {
-        Self { status: StatusCode::ACCEPTED, message: Bytes::new() }
+        Self::new(StatusCode::ACCEPTED, Bytes::new())
     }
 
     /// An error. Without an identifier when there was none to be read.
@@ -67,7 +72,8 @@ impl Answer {
         // Codes, texts and plain data always serialize.
         let error = serde_json::to_string(&error).unwrap_or_default();
         let id = id.map(|id| format!("\"id\":{},", id.as_json())).unwrap_or_default();
-        Self { status, message: format!("{{\"jsonrpc\":\"2.0\",{id}\"error\":{error}}}").into() }
+        let message = format!("{{\"jsonrpc\":\"2.0\",{id}\"error\":{error}}}").into();
+        Self { status, message, retry_after_secs: fault.retry_after_secs() }
     }
 
     /// The answer for a client that takes `accepted`.
@@ -88,7 +94,12 @@ impl Answer {
         if self.message.is_empty() {
             return HttpResponse::build(self.status).finish();
         }
-        HttpResponse::build(self.status).insert_header((CONTENT_TYPE, JSON)).body(self.message)
+        let mut response = HttpResponse::build(self.status);
+        response.insert_header((CONTENT_TYPE, JSON));
+        if let Some(secs) = self.retry_after_secs {
+            response.insert_header((RETRY_AFTER, secs));
+        }
+        response.body(self.message)
     }
 }
 

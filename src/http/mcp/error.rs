@@ -9,6 +9,7 @@ use super::revision::{Era, SUPPORTED};
 use super::slots::TooManyStreams;
 use actix_web::http::StatusCode;
 use mxcp_actors::mcp_sessions::McpSessionsError;
+use mxcp_actors::token_refresh::TokenRefreshError;
 use mxcp_actors::tool_calls::CallToolError;
 use rmcp::model::{ErrorCode, ErrorData};
 use serde_json::json;
@@ -50,6 +51,8 @@ pub(super) enum Fault {
     TooManyStreams(#[from] TooManyStreams),
     #[error("the request was cancelled")]
     Cancelled,
+    #[error("{message}")]
+    ProviderUnavailable { message: String, retry_after_secs: u64 },
     #[error("{0}")]
     Unavailable(String),
 }
@@ -59,8 +62,10 @@ impl Fault {
     ///
     /// The modern era answers an unknown method with 404; before it, errors of the protocol
     /// travelled with 200. What fails inside stays 200 in both, because clients in the wild take
-    /// any other status for a broken transport and leave their caller waiting. A GET has no message
-    /// that could carry an error, so there the status says it.
+    /// any other status for a broken transport and leave their caller waiting. An identity provider
+    /// that is away is none of that: it is 503 with the time to wait, which proxies and clients that
+    /// try again know how to read. A GET has no message that could carry an error, so there the
+    /// status says it.
     pub(super) fn render(&self, era: Era) -> (StatusCode, ErrorData) {
         let (status, code) = match self {
             Self::NotJson => (StatusCode::BAD_REQUEST, ErrorCode::PARSE_ERROR),
@@ -83,10 +88,13 @@ impl Fault {
                 let status = if era == Era::Modern { StatusCode::OK } else { StatusCode::TOO_MANY_REQUESTS };
                 (status, ErrorCode::INTERNAL_ERROR)
             }
+            Self::ProviderUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::INTERNAL_ERROR),
             Self::Cancelled | Self::Unavailable(_) => (StatusCode::OK, ErrorCode::INTERNAL_ERROR),
         };
         let data = match self {
             Self::UnsupportedVersion(requested) => Some(json!({"supported": SUPPORTED, "requested": requested})),
+            // Also where it is, inside of a stream, too late for a header.
+            Self::ProviderUnavailable { retry_after_secs, .. } => Some(json!({"retryAfter": retry_after_secs})),
             Self::NotJson
             | Self::NotAMessage(_)
             | Self::BodyTooLarge(_)
@@ -107,6 +115,11 @@ impl Fault {
         };
         (status, ErrorData::new(code, self.to_string(), data))
     }
+
+    /// When to try again, where that is known.
+    pub(super) fn retry_after_secs(&self) -> Option<u64> {
+        if let Self::ProviderUnavailable { retry_after_secs, .. } = self { Some(*retry_after_secs) } else { None }
+    }
 }
 
 /// How a call that brought no value is told.
@@ -125,6 +138,10 @@ impl From<CallToolError> for Failure {
             CallToolError::Cancelled => Self::Protocol(Fault::Cancelled),
             CallToolError::Unavailable(_) | CallToolError::NotRecorded(_) => {
                 Self::Protocol(Fault::Unavailable(format!("{error}; try again")))
+            }
+            CallToolError::ExternalToken(TokenRefreshError::ProviderUnavailable { retry_after }) => {
+                let retry_after_secs = retry_after.as_secs().max(1);
+                Self::Protocol(Fault::ProviderUnavailable { message: error.to_string(), retry_after_secs })
             }
             CallToolError::InvalidArguments(_)
             | CallToolError::Denied(_)

@@ -8,9 +8,17 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use mxcp_actors::authorization::{CompleteLogin, LoginError, ProviderAnswer};
 
-pub(in crate::http) async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+/// The provider that a route belongs to.
+#[derive(Debug)]
+pub(in crate::http) struct Provider(pub(in crate::http) String);
+
+pub(in crate::http) async fn get(
+    state: Data<AppState>,
+    provider: Data<Provider>,
+    request: HttpRequest,
+) -> HttpResponse {
     let query = Parameters::parse(request.query_string().as_bytes());
-    let Some(back) = read(&state, &request, &query) else {
+    let Some(back) = read(&state, &provider, &request, &query) else {
         return login_refused(&state.pages, &request, &LoginError::Unknown);
     };
     match state.handles.authorization.complete_login(back).await {
@@ -20,7 +28,7 @@ pub(in crate::http) async fn get(state: Data<AppState>, request: HttpRequest) ->
 }
 
 /// `None` when the query is no answer of a provider.
-fn read(state: &AppState, request: &HttpRequest, query: &Parameters) -> Option<CompleteLogin> {
+fn read(state: &AppState, provider: &Provider, request: &HttpRequest, query: &Parameters) -> Option<CompleteLogin> {
     if query.check_unique().is_err() {
         return None;
     }
@@ -30,5 +38,6 @@ fn read(state: &AppState, request: &HttpRequest, query: &Parameters) -> Option<C
         (None, None) => return None,
     };
     let visitor = state.visitor(request);
-    Some(CompleteLogin { state: query.secret("state")?, answer, issuer: query.first("iss"), visitor })
+    let (provider, login) = (provider.0.clone(), query.secret("state")?);
+    Some(CompleteLogin { provider, state: login, answer, issuer: query.first("iss"), visitor })
 }

@@ -19,6 +19,7 @@ pub(in crate::http) fn render(state: &AppState, step: &BrowserStep) -> HttpRespo
 fn show(pages: &Pages, cookies: &Cookies, next: &NextStep) -> HttpResponse {
     match next {
         NextStep::Consent(prompt) => pages.consent(prompt),
+        NextStep::Choice(prompt) => pages.choice(prompt),
         NextStep::Password(prompt) => {
             // A wrong password is not a success, but the page is the same. Not 401, which would
             // have to name an authentication scheme (RFC 9110 section 15.5.2).

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use connect::Snippet;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use mxcp_actors::authorization::{ConsentPrompt, PasswordPrompt, Visit};
+use mxcp_actors::authorization::{ChoicePrompt, ConsentPrompt, LoginOffer, PasswordPrompt, Visit};
 use mxcp_actors::tool_calls::ToolCatalog;
 use serde::Serialize;
 use serde_json::json;
@@ -26,9 +26,10 @@ use sha2::{Digest, Sha256};
 const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/copy.js");
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("consent.html", include_str!("templates/consent.html")),
+    ("choice.html", include_str!("templates/choice.html")),
     ("password.html", include_str!("templates/password.html")),
     ("home.html", include_str!("templates/home.html")),
     ("signed_out.html", include_str!("templates/signed_out.html")),
@@ -136,6 +137,28 @@ impl Pages {
             "username": prompt.username,
         });
         self.page(StatusCode::OK, "consent.html", &values, Some(&prompt.redirect_scheme))
+    }
+
+    /// Asks where the person wants to sign in.
+    #[must_use]
+    pub fn choice(&self, prompt: &ChoicePrompt) -> HttpResponse {
+        let offer = |offer: &LoginOffer| {
+            json!({
+                "name": offer.name,
+                "title": offer.title,
+                "scopes": offer.scopes,
+                "was_used_before": offer.was_used_before,
+            })
+        };
+        let values = json!({
+            "login": prompt.handle.expose(),
+            "csrf": prompt.csrf.expose(),
+            "offers": prompt.offers.iter().map(offer).collect::<Vec<_>>(),
+            "client_name": prompt.client_name,
+        });
+        // On from here it goes to a provider, also when no client waits for an answer.
+        let scheme = prompt.redirect_scheme.as_deref().unwrap_or("https");
+        self.page(StatusCode::OK, "choice.html", &values, Some(scheme))
     }
 
     /// Asks for a name and a password.

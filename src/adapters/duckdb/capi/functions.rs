@@ -79,7 +79,8 @@ impl CallerSlot {
         *self.fetches.lock() = fetches;
     }
 
-    pub(super) fn fetches(&self) -> Option<Arc<Fetches>> {
+    /// The requests that the query may send.
+    pub(crate) fn fetches(&self) -> Option<Arc<Fetches>> {
         self.fetches.lock().clone()
     }
 

@@ -27,6 +27,7 @@ fn a_call_is_found_however_it_is_written() {
         ("\"Read_Csv_Auto\" ( 'u' , \"headers\" => $h )", "read_csv_auto", ""),
         ("main.read_parquet('u', headers=$h)", "read_parquet", ""),
         ("system.main.read_text/* x */('u', -- y\n headers = $h -- z\n)", "read_text", ""),
+        ("read_json('u', headers = $h,)", "read_json", ""),
         ("read_ndjson(headers = $h, 'u')", "read_ndjson", ""),
         (
             "read_json_objects('u', columns = {a: 'INT', b: 'INT'}, headers = $h)",

@@ -357,3 +357,36 @@ async fn a_request_is_given_up_with_its_query() {
 async fn without_a_fetcher_calls_with_headers_are_refused() {
     assert_eq!(failure(&engine(), ask(TOKEN_CALL)).await, "calls with headers cannot be made here");
 }
+
+#[tokio::test]
+async fn a_header_that_is_different_each_time_sends_one_request_all_the_same() {
+    let api = FakeApi::with(&[("https://api.example/a", br#"[{"a": 1}]"#)]);
+    let engine = api.engine(1);
+    let call = "FROM read_json('https://api.example/a', headers = MAP {'X-Request-Id': uuid()::VARCHAR})";
+    assert_eq!(rows(&engine, call).await, json!([{"a": 1}]));
+    assert_eq!(api.asked().len(), 1);
+    // But what is asked for with other headers is another answer.
+    let prepared = "PREPARE p AS FROM read_json('https://api.example/a', headers = MAP {'X': $x}); \
+                    EXECUTE p(x := 'one'); EXECUTE p(x := 'one'); EXECUTE p(x := 'two')";
+    assert_eq!(rows(&engine, prepared).await, json!([{"a": 1}]));
+    assert_eq!(api.asked(), ["https://api.example/a X: one", "https://api.example/a X: two"]);
+}
+
+#[tokio::test]
+async fn a_column_is_not_named_by_the_call_in_it() {
+    let api = FakeApi::with(&[("https://api.example/a", br#"[{"a": 1}, {"a": 2}]"#)]);
+    let call = "(SELECT sum(a) FROM read_json('https://api.example/a', headers = MAP {'X': 'a secret key'}))";
+    let sql = format!("SELECT 0 AS column1, {call}, {call} AS total");
+    assert_eq!(rows(&api.engine(1), &sql).await, json!([{"column1": 0, "column1_1": 3, "total": 3}]));
+}
+
+#[tokio::test]
+async fn a_url_that_is_no_text_is_refused_in_plain_words() {
+    let api = FakeApi::with(&[]);
+    let urls = SqlValue::List(vec![SqlValue::Text("https://api.example/a".to_owned())]);
+    for url in ["$urls", "list_value('https://api.example/a')", "5"] {
+        let query = with(ask(format!("FROM read_json({url}, headers = MAP {{}})")), "urls", urls.clone());
+        let expected = "the first argument of a call with headers must be a text, or a list of texts in brackets";
+        assert_eq!(failure(&api.engine(1), query).await, expected);
+    }
+}

@@ -7,6 +7,7 @@
 use mxcp_actors::model::secret::TokenHash;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::StoreError;
+use std::ops::Range;
 
 /// Bytes of a hash.
 const HASH_LEN: usize = 32;
@@ -88,6 +89,11 @@ impl Space {
     /// Of keys that begin with a time, those of earlier times.
     pub(super) fn before(self, time: Timestamp) -> Span {
         Span { from: self.key(&[]), to: self.key(&[&sortable(time)]) }
+    }
+
+    /// Of keys that begin with a time, those of the times in `range`.
+    pub(super) fn within(self, range: &Range<Timestamp>) -> Span {
+        Span { from: self.key(&[&sortable(range.start)]), to: self.key(&[&sortable(range.end)]) }
     }
 
     /// Of keys that begin with a time, those of that time and earlier ones.

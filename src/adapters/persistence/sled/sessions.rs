@@ -13,6 +13,7 @@ use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamTokens};
 use mxcp_actors::ports::session_store::{Loaded, SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use mxcp_actors::ports::{StoreError, StoreResult};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The value of a session.
@@ -202,8 +203,8 @@ impl SessionStore for SledStore {
         })
     }
 
-    fn list_refresh_due(&self, before: Timestamp, limit: usize) -> StoreResult<'_, Vec<SessionId>> {
-        self.read(move |view| sessions_by_time(view.scan(&Space::SessionsByRefresh.before(before), limit)?))
+    fn list_refresh_due(&self, due: Range<Timestamp>, limit: usize) -> StoreResult<'_, Vec<SessionId>> {
+        self.read(move |view| sessions_by_time(view.scan(&Space::SessionsByRefresh.within(&due), limit)?))
     }
 
     fn sweep_sessions(&self, now: Timestamp, limit: usize) -> StoreResult<'_, SweptTokens> {

@@ -11,6 +11,7 @@ use mxcp_actors::model::token::{AccessTokenRecord, RefreshTokenRecord, UpstreamT
 use mxcp_actors::ports::session_store::{Loaded, SessionStore, SessionVisitor, SweptTokens, TokenChange};
 use mxcp_actors::ports::{StoreError, StoreResult};
 use rusqlite::{Connection, Row};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What [`session_row`] reads.
@@ -148,10 +149,12 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn list_refresh_due(&self, before: Timestamp, rows: usize) -> StoreResult<'_, Vec<SessionId>> {
+    fn list_refresh_due(&self, due: Range<Timestamp>, rows: usize) -> StoreResult<'_, Vec<SessionId>> {
         self.read(move |database| {
-            let sql = "SELECT id FROM sessions WHERE refresh_due_at < ?1 ORDER BY refresh_due_at LIMIT ?2";
-            query(database, sql, (before.as_micros(), limit(rows)), |row| row.get::<_, String>(0).map(SessionId::new))
+            let sql = "SELECT id FROM sessions WHERE refresh_due_at >= ?1 AND refresh_due_at < ?2
+                       ORDER BY refresh_due_at LIMIT ?3";
+            let parameters = (due.start.as_micros(), due.end.as_micros(), limit(rows));
+            query(database, sql, parameters, |row| row.get::<_, String>(0).map(SessionId::new))
         })
     }
 

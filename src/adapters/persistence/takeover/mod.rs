@@ -55,8 +55,8 @@ use std::path::{Path, PathBuf};
 /// What the server is to which sessions and clients are moved.
 #[derive(Clone, Debug)]
 pub struct NewHome {
-    /// Where people sign in.
-    pub people: PeopleOf,
+    /// The providers at which people sign in.
+    pub people: Vec<PeopleOf>,
     /// The audience of tokens.
     pub resource: Resource,
     /// What a client gets that asks for nothing.

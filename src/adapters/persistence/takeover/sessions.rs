@@ -2,7 +2,7 @@
 
 use super::old::{Field, OldSession};
 use super::{AdoptedSession, NewHome};
-use crate::adapters::oidc::user_of_claims;
+use crate::adapters::upstream::oidc::user_of_claims;
 use mxcp_actors::model::client::{Client, GrantType};
 use mxcp_actors::model::ids::{SessionId, UserId};
 use mxcp_actors::model::principal::User;
@@ -15,15 +15,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Where people sign in, which says how they are described.
+/// A provider at which people sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeopleOf {
-    /// GitHub.
-    GitHub,
-    /// An OpenID Connect provider of that name.
-    OpenId(String),
-    /// This server itself, where nobody of the Python product has signed in.
-    ThisServer,
+pub struct PeopleOf {
+    /// Its name.
+    pub provider: String,
+    /// Whether it describes people by the claims of OpenID Connect.
+    pub has_openid_claims: bool,
 }
 
 /// What the Python product noted of a person.
@@ -66,14 +64,9 @@ pub(super) fn convert(
 }
 
 fn convert_one(old: OldSession, home: &NewHome, clients: &[&Client], now: Timestamp) -> Result<AdoptedSession, String> {
-    let provider = match &home.people {
-        PeopleOf::GitHub => "github",
-        PeopleOf::OpenId(name) => name.as_str(),
-        PeopleOf::ThisServer => "",
+    let Some(people) = home.people.iter().find(|people| people.provider == old.provider) else {
+        return Err(format!("signed in at {}, which is not a provider that is configured", old.provider));
     };
-    if old.provider != provider {
-        return Err(format!("signed in at {}, which is not the provider that is configured", old.provider));
-    }
     let created_at = timestamp(old.created_at).ok_or("damaged")?.min(now);
     let ends = ends(&old, created_at, home, now)?;
     let user: OldUser = serde_json::from_str(old.user_info.expose()).map_err(|_| "damaged")?;
@@ -88,7 +81,7 @@ fn convert_one(old: OldSession, home: &NewHome, clients: &[&Client], now: Timest
     let mut session = Session {
         id: SessionId::new(old.id),
         kind: SessionKind::Unclaimed,
-        user: describe(provider, user, &home.people),
+        user: describe(people, user),
         scopes: home.default_scopes.clone(),
         resource: home.resource.clone(),
         upstream: upstream(
@@ -154,25 +147,25 @@ fn ends(old: &OldSession, created_at: Timestamp, home: &NewHome, now: Timestamp)
 }
 
 /// The person, described as a sign-in of today would.
-fn describe(provider: &str, old: OldUser, people: &PeopleOf) -> User {
-    let claims = old.raw_profile.unwrap_or_default();
-    match people {
-        PeopleOf::OpenId(_) if !claims.is_empty() => user_of_claims(provider, &old.user_id, claims),
-        PeopleOf::OpenId(_) | PeopleOf::GitHub | PeopleOf::ThisServer => User {
-            id: UserId::of(provider, &old.user_id),
-            provider: provider.to_owned(),
-            subject: old.user_id,
-            username: old.username,
-            email: old.email,
-            // Nobody noted whether it was.
-            email_verified: false,
-            name: old.name,
-            role: None,
-            permissions: Vec::new(),
-            groups: Vec::new(),
-            capabilities: Vec::new(),
-            claims: Value::Object(claims),
-        },
+fn describe(people: &PeopleOf, old: OldUser) -> User {
+    let (provider, claims) = (people.provider.as_str(), old.raw_profile.unwrap_or_default());
+    if people.has_openid_claims && !claims.is_empty() {
+        return user_of_claims(provider, &old.user_id, claims);
+    }
+    User {
+        id: UserId::of(provider, &old.user_id),
+        provider: provider.to_owned(),
+        subject: old.user_id,
+        username: old.username,
+        email: old.email,
+        // Nobody noted whether it was.
+        email_verified: false,
+        name: old.name,
+        role: None,
+        permissions: Vec::new(),
+        groups: Vec::new(),
+        capabilities: Vec::new(),
+        claims: Value::Object(claims),
     }
 }
 

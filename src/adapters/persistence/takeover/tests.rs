@@ -75,7 +75,7 @@ impl Case {
         let path = folder.path().join("old.db");
         Connection::open(&path).unwrap().execute_batch(TABLES).unwrap();
         let home = NewHome {
-            people: PeopleOf::GitHub,
+            people: vec![PeopleOf { provider: "github".to_owned(), has_openid_claims: false }],
             resource: Resource::parse("https://mxcp.example.com/mcp").unwrap(),
             default_scopes: [Settings::DEFAULT_SCOPE].into_iter().collect(),
             scope_catalogue: [Settings::DEFAULT_SCOPE, "reports"].into_iter().collect(),

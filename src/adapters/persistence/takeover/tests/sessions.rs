@@ -139,7 +139,7 @@ async fn sessions_of_another_provider_and_damaged_ones_are_left_out_with_the_rea
     assert_eq!(moved.sessions, 1);
     let reasons = BTreeMap::from([
         ("damaged".to_owned(), 3),
-        ("signed in at google, which is not the provider that is configured".to_owned(), 1),
+        ("signed in at google, which is not a provider that is configured".to_owned(), 1),
     ]);
     assert_eq!(moved.sessions_left_out, reasons);
 }
@@ -147,7 +147,7 @@ async fn sessions_of_another_provider_and_damaged_ones_are_left_out_with_the_rea
 #[actix_rt::test]
 async fn a_person_of_an_openid_provider_is_described_as_at_a_sign_in() {
     let mut case = Case::new(None);
-    case.home.people = PeopleOf::OpenId("acme".to_owned());
+    case.home.people = vec![PeopleOf { provider: "acme".to_owned(), has_openid_claims: true }];
     case.add_client(&client(APP, &json!({})));
     let profile = json!({"sub": "u-1", "preferred_username": "ada", "email": "ada@example.com", "email_verified": true,
         "groups": ["staff"], "role": "admin"});

@@ -9,17 +9,17 @@ mod jwks;
 mod profile;
 mod settings;
 
-pub(super) use profile::user as user_of_claims;
+pub(in crate::adapters) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
 
-use super::cached_document::CachedDocument;
-use super::http_client::HttpClient;
-use super::upstream_api::{JsonRequest, get_json};
-use super::upstream_error::unusable;
-use super::upstream_revocation::{RevocationEndpoint, TokenKind};
-use super::upstream_settings::UpstreamSettingsError;
-use super::upstream_token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
-use super::upstream_url::AuthorizationUrl;
+use super::api::{JsonRequest, get_json};
+use super::error::unusable;
+use super::revocation::{RevocationEndpoint, TokenKind};
+use super::settings::UpstreamSettingsError;
+use super::token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::url::AuthorizationUrl;
+use crate::adapters::cached_document::CachedDocument;
+use crate::adapters::http_client::HttpClient;
 use discovery::Metadata;
 use id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
 use jwks::KeySet;

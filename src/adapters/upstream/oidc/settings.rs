@@ -1,7 +1,7 @@
 //! How we are known at an OpenID Connect provider.
 
 use super::discovery::SUFFIX;
-use crate::adapters::upstream_settings::{UpstreamSettingsError, endpoint, required};
+use crate::adapters::upstream::settings::{UpstreamSettingsError, endpoint, required};
 use mxcp_actors::model::secret::Secret;
 use url::Url;
 

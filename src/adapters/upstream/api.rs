@@ -1,7 +1,7 @@
 //! GET requests for JSON at a provider.
 
-use super::http_client::HttpClient;
-use super::upstream_error::{check_status, no_answer, unusable};
+use super::error::{check_status, no_answer, unusable};
+use crate::adapters::http_client::HttpClient;
 use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use mxcp_actors::model::secret::Secret;

@@ -5,7 +5,7 @@
 
 use super::{API_HEADERS, NAME};
 use crate::adapters::http_client::HttpClient;
-use crate::adapters::upstream_error::{check_status, no_answer, unusable};
+use crate::adapters::upstream::error::{check_status, no_answer, unusable};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;

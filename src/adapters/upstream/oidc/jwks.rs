@@ -1,8 +1,8 @@
 //! A provider's signing keys (RFC 7517).
 
 use crate::adapters::http_client::HttpClient;
-use crate::adapters::upstream_api::{JsonRequest, get_json};
-use crate::adapters::upstream_error::unusable;
+use crate::adapters::upstream::api::{JsonRequest, get_json};
+use crate::adapters::upstream::error::unusable;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use mxcp_actors::ports::upstream_idp::UpstreamError;

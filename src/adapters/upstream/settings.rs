@@ -1,6 +1,7 @@
 //! What the settings of every provider have in common.
 
 use mxcp_actors::model::loopback::is_this_machine;
+use mxcp_actors::model::secret::Secret;
 use url::Url;
 
 /// A provider's settings that cannot work.
@@ -17,6 +18,42 @@ impl UpstreamSettingsError {
     /// Says what is wrong with `field`.
     pub(super) fn new(field: &'static str, problem: impl Into<String>) -> Self {
         Self { field, problem: problem.into() }
+    }
+}
+
+/// How we are known at a provider whose addresses the configuration names.
+#[derive(Clone, Debug)]
+pub struct UpstreamApp {
+    /// The app's client id.
+    pub client_id: String,
+    /// The app's client secret.
+    pub client_secret: Secret,
+    /// Where people log in, such as `https://github.com/login/oauth/authorize`.
+    pub auth_url: String,
+    /// Where codes are redeemed, such as `https://github.com/login/oauth/access_token`.
+    pub token_url: String,
+    /// Scopes to ask for, separated by spaces; may be empty.
+    pub scope: String,
+    /// Our callback, as registered with the app.
+    pub redirect_uri: String,
+}
+
+impl UpstreamApp {
+    /// Checks what every provider needs, and reads the two endpoints: where people log in, and
+    /// where codes are redeemed.
+    ///
+    /// # Errors
+    /// When a setting is missing or an endpoint could not be trusted with a secret.
+    pub(super) fn check(&self) -> Result<(Url, Url), UpstreamSettingsError> {
+        required("client_id", &self.client_id)?;
+        required("client_secret", self.client_secret.expose())?;
+        endpoint("callback_path", &self.redirect_uri)?;
+        Ok((endpoint("auth_url", &self.auth_url)?, endpoint("token_url", &self.token_url)?))
+    }
+
+    /// The scopes to ask for, one by one.
+    pub(super) fn scopes(&self) -> Vec<String> {
+        self.scope.split_ascii_whitespace().map(str::to_owned).collect()
     }
 }
 

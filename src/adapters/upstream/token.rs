@@ -4,8 +4,8 @@
 //! of section 2.3.1) and reads the answers. What it does not know is settled before it sees an
 //! answer: faults of the server, and errors that come with status 200.
 
-use super::http_client::HttpClient;
-use super::upstream_error::{check_status, clean_code, clean_text, no_answer, unusable};
+use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
+use crate::adapters::http_client::HttpClient;
 use http::StatusCode;
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::principal::User;

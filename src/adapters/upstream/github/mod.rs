@@ -7,12 +7,12 @@
 mod emails;
 mod revocation;
 
-use super::http_client::HttpClient;
-use super::upstream_api::{JsonRequest, get_json, get_json_if_allowed};
-use super::upstream_error::unusable;
-use super::upstream_settings::{UpstreamSettingsError, endpoint, required};
-use super::upstream_token::{Dialect, TokenAnswer, TokenClientSettings, TokenEndpoint};
-use super::upstream_url::AuthorizationUrl;
+use super::api::{JsonRequest, get_json, get_json_if_allowed};
+use super::error::unusable;
+use super::settings::{UpstreamApp, UpstreamSettingsError};
+use super::token::{Dialect, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::url::AuthorizationUrl;
+use crate::adapters::http_client::HttpClient;
 use emails::{Address, choose};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
@@ -38,27 +38,10 @@ const DIALECT: Dialect =
 const API_HEADERS: &[(&str, &str)] =
     &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")];
 
-/// How we are known at GitHub.
-#[derive(Clone, Debug)]
-pub struct GitHubSettings {
-    /// The app's client id.
-    pub client_id: String,
-    /// The app's client secret.
-    pub client_secret: Secret,
-    /// Where people log in, such as `https://github.com/login/oauth/authorize`.
-    pub auth_url: String,
-    /// Where codes are redeemed, such as `https://github.com/login/oauth/access_token`.
-    pub token_url: String,
-    /// Scopes to ask for, separated by spaces; may be empty.
-    pub scope: String,
-    /// Our callback, as registered with the app.
-    pub redirect_uri: String,
-}
-
 /// GitHub as an identity provider.
 #[derive(Debug)]
 pub struct GitHubIdp {
-    settings: GitHubSettings,
+    settings: UpstreamApp,
     auth_url: Url,
     token_url: Url,
     user_url: String,
@@ -73,16 +56,8 @@ impl GitHubIdp {
     ///
     /// # Errors
     /// When a setting is missing or an endpoint could not be trusted with a secret.
-    pub fn new(
-        settings: GitHubSettings,
-        http: HttpClient,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, UpstreamSettingsError> {
-        required("client_id", &settings.client_id)?;
-        required("client_secret", settings.client_secret.expose())?;
-        endpoint("callback_path", &settings.redirect_uri)?;
-        let auth_url = endpoint("auth_url", &settings.auth_url)?;
-        let token_url = endpoint("token_url", &settings.token_url)?;
+    pub fn new(settings: UpstreamApp, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, UpstreamSettingsError> {
+        let (auth_url, token_url) = settings.check()?;
         let api = api_base(&token_url);
         let (user_url, emails_url) = (format!("{api}/user"), format!("{api}/user/emails"));
         let revocation_url = revocation::url(&api, &settings.client_id)
@@ -164,7 +139,7 @@ impl UpstreamIdp for GitHubIdp {
     }
 
     fn requested_scopes(&self) -> Vec<String> {
-        self.settings.scope.split_ascii_whitespace().map(str::to_owned).collect()
+        self.settings.scopes()
     }
 
     fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {

@@ -1,23 +1,21 @@
 //! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
 //! sees all of them.
 
+mod definitions;
+mod identity;
+mod stores;
+
+pub use stores::{new_home, persistence_settings, surroundings};
+
 use crate::adapters::client_keys::HttpClientKeys;
 use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
-use crate::adapters::github::{GitHubIdp, GitHubSettings};
-use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::adapters::http_fetch::{HttpFetch, HttpFetchSettings};
-use crate::adapters::jsonl_audit::JsonlAuditStore;
-use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::null_audit::NullAudit;
-use crate::adapters::oidc::{OidcIdp, OidcSettings};
 use crate::adapters::outgoing_guard::OutgoingGuard;
-use crate::adapters::persistence::{
-    KeySource, NewHome, PeopleOf, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of,
-};
 use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{ClientDocuments, Configuration, HttpSettings, PersistenceKind, ProviderSettings};
+use crate::config::{ClientDocuments, Configuration, HttpSettings};
 use crate::http::AppState;
 use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
@@ -30,22 +28,18 @@ use crate::http::routes::RouteOptions;
 use crate::http::server::{self, ServerParts};
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context as _, anyhow};
-use mxcp_actors::authorization::LoginMethod;
+use definitions::definitions;
 use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
-use mxcp_actors::policy::{Endpoint, PolicyBook};
-use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::client_metadata::ClientMetadataSource;
 use mxcp_actors::ports::clock::Clock;
-use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
-use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::settings::{ClientDocumentSettings, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
-use mxcp_actors::tool_calls::ToolCatalog;
 use std::fmt;
 use std::future::Future;
 use std::net::TcpListener;
 use std::sync::Arc;
+use stores::{Kept, audit_store, stores, stores_in_memory};
 use tokio::sync::watch;
 
 /// The most clients that may be registered at a time: about 100 MB of memory.
@@ -252,132 +246,6 @@ fn is_for_this_machine_alone(configuration: &Configuration, listeners: &[TcpList
     Ok(configuration.http.is_for_this_machine_alone(&addresses))
 }
 
-/// Everything about tools that can be worked out before the first call: schemas, validators,
-/// compiled rules, and whether the SQL makes sense to the database as it is now.
-async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
-    let tools = configuration.tools.clone();
-    let endpoints = tools.iter().map(|tool| Endpoint {
-        name: tool.name.clone(),
-        parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
-        returns: tool.returns.clone(),
-        policies: tool.policies.clone(),
-    });
-    let mut faults = Vec::new();
-    let book = PolicyBook::compile(endpoints.collect());
-    let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
-    for tool in &tools {
-        if let Err(fault) = check_sql(engine, tool).await {
-            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
-        }
-    }
-    let catalog = ToolCatalog::build(tools);
-    let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
-    match (book, catalog) {
-        (Ok(book), Ok(catalog)) if faults.is_empty() => {
-            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book) })
-        }
-        _ => Err(anyhow!("Found {} endpoint(s) with errors\n{}", faults.len(), faults.join("\n"))),
-    }
-}
-
-async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {
-    let used = engine.describe(Arc::clone(&tool.sql)).await.map_err(|error| error.to_string())?;
-    let declared = |name: &String| tool.parameters.iter().any(|parameter| parameter.name == *name);
-    let undeclared: Vec<&str> = used.iter().filter(|name| !declared(name)).map(String::as_str).collect();
-    let unused: Vec<&str> = tool
-        .parameters
-        .iter()
-        .map(|parameter| parameter.name.as_str())
-        .filter(|name| !used.iter().any(|other| other == name))
-        .collect();
-    if undeclared.is_empty() && unused.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "the parameters and the SQL do not fit: missing in parameters: [{}], unused in the SQL: [{}]",
-        undeclared.join(", "),
-        unused.join(", ")
-    ))
-}
-
-fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<dyn AuditStore>> {
-    let audit = &configuration.audit;
-    if !audit.is_enabled {
-        return Ok(Arc::new(NullAudit));
-    }
-    let store = JsonlAuditStore::open(&audit.path, audit.max_file_size, Arc::new(SystemClock));
-    Ok(Arc::new(store.context("cannot keep an audit log")?))
-}
-
-/// What outlives a request.
-struct Kept {
-    audit: Arc<dyn AuditStore>,
-    stores: Stores,
-}
-
-/// Where sign-ins and clients are kept: what the configuration says, if anybody signs in at all.
-fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
-    match persistence_settings(configuration) {
-        Some(settings) if configuration.auth.is_enabled() => {
-            Stores::open(&settings, &surroundings()).context("cannot keep sign-ins (auth.persistence)")
-        }
-        _ => Ok(stores_in_memory()),
-    }
-}
-
-/// What this server is to sessions and clients that are moved to it.
-///
-/// # Errors
-/// When nobody signs in here.
-pub fn new_home(configuration: &Configuration) -> anyhow::Result<NewHome> {
-    let people = match &configuration.auth.provider {
-        ProviderSettings::None => return Err(anyhow!("auth.provider is none: nobody signs in here")),
-        ProviderSettings::Github(_) => PeopleOf::GitHub,
-        ProviderSettings::Oidc(oidc) => PeopleOf::OpenId(oidc.provider_name.clone()),
-        ProviderSettings::Local(_) => PeopleOf::ThisServer,
-    };
-    let settings = settings(configuration, &configuration.http.base_url(None))?;
-    Ok(NewHome {
-        people,
-        default_scopes: settings.default_scopes(),
-        scope_catalogue: settings.scope_catalogue(),
-        resource: settings.resource,
-        lifetimes: settings.lifetimes,
-        configured_clients: settings.configured_clients,
-    })
-}
-
-/// What stores need of this machine.
-#[must_use]
-pub fn surroundings() -> Surroundings {
-    Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
-}
-
-fn stores_in_memory() -> Stores {
-    Stores {
-        clients: Arc::new(MemoryClients::default()),
-        assertions: Arc::new(MemoryAssertions::default()),
-        grants: Arc::new(MemoryGrants::default()),
-        sessions: Arc::new(MemorySessions::default()),
-    }
-}
-
-/// What `auth.persistence` says; `None` when sign-ins are kept in memory.
-#[must_use]
-pub fn persistence_settings(configuration: &Configuration) -> Option<PersistenceSettings> {
-    let persistence = configuration.auth.persistence.as_ref()?;
-    let keys = if persistence.encryption_keys.is_empty() {
-        KeySource::File(key_file_of(&persistence.path))
-    } else {
-        KeySource::Given(persistence.encryption_keys.clone())
-    };
-    let kind = match persistence.kind {
-        PersistenceKind::Sqlite => StoreKind::Sqlite,
-        PersistenceKind::Sled => StoreKind::Sled,
-    };
-    Some(PersistenceSettings { kind, path: persistence.path.clone(), keys })
-}
-
 fn ports(
     configuration: &Configuration,
     settings: &Settings,
@@ -398,7 +266,7 @@ fn ports(
         grant_store: kept.stores.grants,
         session_store: kept.stores.sessions,
         sql_engine: engine,
-        login_method: login_method(&configuration.auth.provider, &settings.issuer, &clock)?,
+        login_methods: identity::login_methods(&configuration.auth.providers, &settings.issuer, &clock)?,
         clock,
     })
 }
@@ -407,63 +275,6 @@ fn client_metadata(guard: OutgoingGuard, clock: &Arc<dyn Clock>) -> anyhow::Resu
     let source = HttpClientMetadata::new(guard, Arc::clone(clock));
     let source = source.context("cannot fetch metadata documents of clients (auth.client_metadata_documents)")?;
     Ok(Arc::new(source))
-}
-
-fn login_method(provider: &ProviderSettings, base_url: &str, clock: &Arc<dyn Clock>) -> anyhow::Result<LoginMethod> {
-    match provider {
-        ProviderSettings::None => Ok(LoginMethod::Off),
-        ProviderSettings::Local(local) => {
-            let users = local.users.iter().map(|user| LocalUser {
-                username: user.username.clone(),
-                password_hash: user.password_hash.expose().to_owned(),
-                email: user.email.clone(),
-                name: user.name.clone(),
-                role: user.role.clone(),
-                permissions: user.permissions.clone(),
-                groups: user.groups.clone(),
-            });
-            Ok(LoginMethod::Password(Arc::new(LocalUsers::new(users.collect())?)))
-        }
-        ProviderSettings::Github(github) => {
-            let settings = GitHubSettings {
-                client_id: github.client_id.clone(),
-                client_secret: github.client_secret.clone(),
-                auth_url: github.auth_url.to_string(),
-                token_url: github.token_url.to_string(),
-                scope: github.scope.to_string(),
-                redirect_uri: format!("{base_url}{}", github.callback_path),
-            };
-            Ok(LoginMethod::Provider(Arc::new(GitHubIdp::new(settings, http_client()?, Arc::clone(clock))?)))
-        }
-        ProviderSettings::Oidc(oidc) => {
-            let settings = OidcSettings {
-                config_url: oidc.config_url.to_string(),
-                client_id: oidc.client_id.clone(),
-                client_secret: oidc.client_secret.clone(),
-                scope: oidc.scope.to_string(),
-                redirect_uri: format!("{base_url}{}", oidc.callback_path),
-                audience: oidc.audience.clone(),
-                extra_authorize_params: oidc.extra_authorize_params.clone(),
-                provider_name: Some(oidc.provider_name.clone()),
-            };
-            let idp = Arc::new(OidcIdp::new(settings, http_client()?, Arc::clone(clock))?);
-            let early = Arc::clone(&idp);
-            actix_rt::spawn(async move { early.warm_up().await });
-            Ok(LoginMethod::Provider(idp))
-        }
-    }
-}
-
-fn http_client() -> anyhow::Result<HttpClient> {
-    Ok(HttpClient::new(&HttpClientSettings::default())?)
-}
-
-fn callback_path(provider: &ProviderSettings) -> Option<String> {
-    match provider {
-        ProviderSettings::Github(github) => Some(github.callback_path.clone()),
-        ProviderSettings::Oidc(oidc) => Some(oidc.callback_path.clone()),
-        ProviderSettings::Local(_) | ProviderSettings::None => None,
-    }
 }
 
 fn server_parts(
@@ -510,7 +321,7 @@ fn server_parts(
         state: Arc::new(state),
         mcp: Arc::new(mcp),
         names,
-        routes: RouteOptions { callback_path: callback_path(&configuration.auth.provider), needs_login },
+        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), needs_login },
         workers: supervisor.workers().clone(),
         stop_signal: StopSignal::new(is_stopping),
     })

@@ -3,8 +3,8 @@
 //! Written here and not with the `oauth2` crate, which takes no revocation endpoint without TLS,
 //! not even on this machine, where our other endpoints may be.
 
-use super::http_client::HttpClient;
-use super::upstream_error::{check_status, clean_code, clean_text, no_answer, unusable};
+use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
+use crate::adapters::http_client::HttpClient;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};

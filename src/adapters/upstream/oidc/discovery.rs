@@ -1,9 +1,9 @@
 //! A provider's metadata (OpenID Connect Discovery 1.0 section 3 and RFC 8414).
 
 use crate::adapters::http_client::HttpClient;
-use crate::adapters::upstream_api::{JsonRequest, get_json};
-use crate::adapters::upstream_error::{clean_text, unusable};
-use crate::adapters::upstream_settings::parse_endpoint;
+use crate::adapters::upstream::api::{JsonRequest, get_json};
+use crate::adapters::upstream::error::{clean_text, unusable};
+use crate::adapters::upstream::settings::parse_endpoint;
 use jsonwebtoken::Algorithm;
 use mxcp_actors::ports::upstream_idp::UpstreamError;
 use oauth2::AuthType;

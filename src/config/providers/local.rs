@@ -1,21 +1,19 @@
 //! `auth.local`: people who sign in with a password of ours.
 
-use super::reader::{Field, Table};
+use super::super::reader::{Field, Table};
 use super::settings::{LocalSettings, LocalUser};
 use argon2::password_hash::phc::PasswordHash;
 use mxcp_actors::model::secret::Secret;
 
 /// Reads the block.
-pub(super) fn read(field: &Field<'_>) -> Option<LocalSettings> {
-    field.table(|table| {
-        let field = table.require("users")?;
-        let mut names: Vec<String> = Vec::new();
-        let users = field.list(|item| item.table(|table| read_user(table, &mut names)))?;
-        if field.is_empty() {
-            field.fault("must hold at least one user");
-        }
-        Some(LocalSettings { users })
-    })
+pub(super) fn read(table: &mut Table<'_, '_>) -> Option<LocalSettings> {
+    let field = table.require("users")?;
+    let mut names: Vec<String> = Vec::new();
+    let users = field.list(|item| item.table(|table| read_user(table, &mut names)))?;
+    if field.is_empty() {
+        field.fault("must hold at least one user");
+    }
+    Some(LocalSettings { users })
 }
 
 fn read_user(table: &mut Table<'_, '_>, names: &mut Vec<String>) -> Option<LocalUser> {

@@ -1,0 +1,109 @@
+//! The consent page, and what the person said on it.
+
+use super::flow::{Authorizer, Browser, http_caller, known_browser};
+use super::login_methods::LoginMethod;
+use super::messages::{BrowserStep, ConsentPrompt, DecideConsent, LoginError, NextStep, Visitor};
+use super::rules::csrf_token;
+use crate::authorization_codes::NewLogin;
+use crate::model::audit_event::OperationStatus;
+use crate::model::client::Client;
+use crate::model::grant::{AuthorizationRequest, LoginPurpose, LoginStage, PendingLogin};
+use crate::model::oauth_error::OAuthErrorCode;
+use crate::model::secret::Secret;
+
+impl Authorizer {
+    /// The consent page for a client's request. Nobody is known yet, unless local users are
+    /// already signed in on our own pages.
+    pub(super) async fn ask_consent(
+        &self,
+        client: &Client,
+        request: AuthorizationRequest,
+        browser: &Browser,
+        visitor: &Visitor,
+    ) -> Result<NextStep, LoginError> {
+        let known = match self.login_methods.only() {
+            Some(LoginMethod::Password(_)) => self.signed_in_locally(visitor).await?,
+            // Who it will be is not known before they have chosen where to sign in.
+            Some(LoginMethod::Provider(_)) | None => None,
+        };
+        let username = known.map(|signed_in| signed_in.user.username);
+        self.consent_page(client, request, browser, (LoginStage::AwaitingConsent, username)).await
+    }
+
+    /// Where the person will log in, in words.
+    fn provider_titles(&self) -> String {
+        let titles: Vec<&str> = self.login_methods.iter().map(LoginMethod::title).collect();
+        titles.join(" or ")
+    }
+
+    pub(super) async fn consent_page(
+        &self,
+        client: &Client,
+        request: AuthorizationRequest,
+        browser: &Browser,
+        (stage, username): (LoginStage, Option<String>),
+    ) -> Result<NextStep, LoginError> {
+        let prompt = ConsentPrompt {
+            client_name: client.name.clone(),
+            client_id: client.id.to_string(),
+            client_host: client.document_host(),
+            is_client_only_local: client.is_only_local(),
+            redirect_destination: request.redirect_uri.destination(),
+            redirect_scheme: request.redirect_uri.scheme().to_owned(),
+            is_redirect_local: request.redirect_uri.is_local(),
+            scopes: request.scopes.iter().map(str::to_owned).collect(),
+            provider_title: self.provider_titles(),
+            provider_scopes: self.login_methods.only().map(LoginMethod::requested_scopes).unwrap_or_default(),
+            username,
+            handle: Secret::default(),
+            csrf: Secret::default(),
+        };
+        let login = NewLogin {
+            browser_hash: browser.cookie.hash(),
+            purpose: LoginPurpose::Client(Box::new(request)),
+            stage,
+            expected_user: None,
+        };
+        let handle = self.authorization_codes.begin_login(login).await?;
+        let csrf = csrf_token(&browser.cookie, handle.expose());
+        Ok(NextStep::Consent(ConsentPrompt { handle, csrf, ..prompt }))
+    }
+
+    pub(super) async fn decide_consent(&self, decided: DecideConsent) -> Result<BrowserStep, LoginError> {
+        let browser = known_browser(&decided.visitor, &decided.handle, &decided.csrf)?;
+        let handle = decided.handle.clone();
+        let login = self.authorization_codes.take_login(handle, browser.cookie.clone()).await?;
+        let LoginPurpose::Client(request) = login.purpose.clone() else { return Err(LoginError::Unknown) };
+        let at_client = self.at_client(Some(&request));
+        self.decided(decided, login, *request, &browser).await.map_err(at_client)
+    }
+
+    async fn decided(
+        &self,
+        decided: DecideConsent,
+        login: PendingLogin,
+        request: AuthorizationRequest,
+        browser: &Browser,
+    ) -> Result<BrowserStep, LoginError> {
+        let signed_in = match login.stage {
+            LoginStage::AwaitingConsent => None,
+            LoginStage::AwaitingUserConsent(signed_in) => Some(*signed_in),
+            // Nothing was asked here, so this answers nothing, not even with a no.
+            LoginStage::AwaitingChoice | LoginStage::AwaitingProvider { .. } | LoginStage::AwaitingPassword => {
+                return Err(LoginError::Unknown);
+            }
+        };
+        let mut caller = http_caller(decided.visitor.trace_id.as_ref());
+        caller.client_id = Some(request.client_id.clone());
+        if !decided.is_approved {
+            self.record_login("auth.consent_refused", OperationStatus::Success, caller, None).await?;
+            return Ok(self.refuse(&request, OAuthErrorCode::AccessDenied, "the person refused"));
+        }
+        self.record_login("auth.consent_given", OperationStatus::Success, caller, None).await?;
+        let next = match signed_in {
+            None => self.to_login(login.purpose, browser, &decided.visitor, None).await?,
+            Some(signed_in) => self.finish(login.purpose, signed_in, browser, &decided.visitor).await?,
+        };
+        Ok(BrowserStep { next, browser: None })
+    }
+}

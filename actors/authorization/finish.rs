@@ -1,0 +1,107 @@
+//! Somebody has signed in: on to the code, or to our own pages.
+
+use super::flow::{Authorizer, Browser, http_caller};
+use super::messages::{BrowserStep, LoginError, NextStep, Visitor};
+use super::rules::error_redirect;
+use crate::model::audit_event::OperationStatus;
+use crate::model::grant::{AuthorizationRequest, Consent, LoginPurpose, LoginStage, SignedIn};
+use crate::model::ids::UserId;
+use crate::model::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::model::scope::ScopeSet;
+use crate::model::secret::Secret;
+use crate::sessions::NewSession;
+use std::time::Duration;
+
+/// How long an approval is remembered.
+const CONSENT_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+impl Authorizer {
+    /// Somebody has proved who they are. When somebody else had approved the client, they are
+    /// asked themselves.
+    pub(super) async fn after_login(
+        &self,
+        purpose: LoginPurpose,
+        signed_in: SignedIn,
+        browser: &Browser,
+        visitor: &Visitor,
+        expected_user: Option<UserId>,
+    ) -> Result<NextStep, LoginError> {
+        let is_expected = expected_user.is_none_or(|expected| expected == signed_in.user.id);
+        match purpose {
+            LoginPurpose::Client(request) if !is_expected => {
+                let client = self.client_registry.recall_client(request.client_id.clone()).await?;
+                let client = client.ok_or(LoginError::Unknown)?;
+                let username = Some(signed_in.user.username.clone());
+                let stage = LoginStage::AwaitingUserConsent(Box::new(signed_in));
+                self.consent_page(&client, *request, browser, (stage, username)).await
+            }
+            purpose => self.finish(purpose, signed_in, browser, visitor).await,
+        }
+    }
+
+    /// Opens the session, and hands the client its code or the visitor their cookie.
+    pub(super) async fn finish(
+        &self,
+        purpose: LoginPurpose,
+        signed_in: SignedIn,
+        browser: &Browser,
+        visitor: &Visitor,
+    ) -> Result<NextStep, LoginError> {
+        let user_id = signed_in.user.id.clone();
+        let mut caller = http_caller(visitor.trace_id.as_ref());
+        caller.user_id = Some(user_id.to_string());
+        match purpose {
+            LoginPurpose::Visit => {
+                let opened = self.sessions.open_session(self.new_session(None, signed_in)).await?;
+                caller.session_id = Some(opened.id);
+                self.record_login("auth.login_succeeded", OperationStatus::Success, caller, None).await?;
+                opened.cookie.map(|session| NextStep::SignedIn { session }).ok_or(LoginError::Unknown)
+            }
+            LoginPurpose::Client(request) => {
+                let opened = self.sessions.open_session(self.new_session(Some(&request), signed_in)).await?;
+                self.authorization_codes.record_consent(self.consent(&request, browser, user_id)).await?;
+                self.client_registry.mark_client_used(request.client_id.clone()).await?;
+                let code = self.authorization_codes.issue_code(opened.id.clone(), (*request).clone()).await?;
+                caller.client_id = Some(request.client_id.clone());
+                caller.session_id = Some(opened.id);
+                self.record_login("auth.login_succeeded", OperationStatus::Success, caller, None).await?;
+                Ok(self.answer(&request, &code))
+            }
+        }
+    }
+
+    fn new_session(&self, request: Option<&AuthorizationRequest>, signed_in: SignedIn) -> NewSession {
+        NewSession {
+            client_id: request.map(|request| request.client_id.clone()),
+            scopes: request.map_or_else(ScopeSet::default, |request| request.scopes.clone()),
+            resource: self.settings.resource.clone(),
+            user: signed_in.user,
+            upstream: signed_in.upstream,
+        }
+    }
+
+    fn consent(&self, request: &AuthorizationRequest, browser: &Browser, user_id: UserId) -> Consent {
+        Consent {
+            browser_hash: browser.cookie.hash(),
+            client_id: request.client_id.clone(),
+            user_id,
+            redirect_destination: request.redirect_uri.destination(),
+            scopes: request.scopes.clone(),
+            expires_at: self.clock.now() + CONSENT_MAX,
+        }
+    }
+
+    /// The authorization response (RFC 6749 section 4.1.2, RFC 9207 section 2).
+    fn answer(&self, request: &AuthorizationRequest, code: &Secret) -> NextStep {
+        let mut query = vec![("code", code.expose())];
+        query.extend(request.state.as_deref().map(|state| ("state", state)));
+        query.push(("iss", &self.settings.issuer));
+        NextStep::ToClient { url: request.redirect_uri.with_query(&query) }
+    }
+
+    pub(super) fn refuse(&self, request: &AuthorizationRequest, code: OAuthErrorCode, text: &str) -> BrowserStep {
+        let error = OAuthError::new(code, text);
+        let url = error_redirect(&request.redirect_uri, request.state.as_deref(), &error, &self.settings.issuer);
+        BrowserStep { next: NextStep::ToClient { url }, browser: None }
+    }
+}

@@ -1,0 +1,65 @@
+//! From tool files to definitions that every worker shares.
+
+use crate::adapters::duckdb::DuckDbEngine;
+use crate::config::{AuthConfiguration, Configuration, ProviderSettings};
+use anyhow::anyhow;
+use mxcp_actors::policy::{Endpoint, PolicyBook};
+use mxcp_actors::ports::sql_engine::SqlEngine;
+use mxcp_actors::supervisor::Definitions;
+use mxcp_actors::tool_calls::ToolCatalog;
+use mxcp_actors::user_mapping::UserMapping;
+use std::sync::Arc;
+
+/// Everything about tools that can be worked out before the first call: schemas, validators,
+/// compiled rules, and whether the SQL makes sense to the database as it is now.
+pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
+    let tools = configuration.tools.clone();
+    let endpoints = tools.iter().map(|tool| Endpoint {
+        name: tool.name.clone(),
+        parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+        returns: tool.returns.clone(),
+        policies: tool.policies.clone(),
+    });
+    let mut faults = Vec::new();
+    let book = PolicyBook::compile(endpoints.collect());
+    let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
+    for tool in &tools {
+        if let Err(fault) = check_sql(engine, tool).await {
+            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
+        }
+    }
+    let catalog = ToolCatalog::build(tools);
+    let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
+    match (book, catalog) {
+        (Ok(book), Ok(catalog)) if faults.is_empty() => {
+            let user_mapping = Arc::new(user_mapping(&configuration.auth));
+            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping })
+        }
+        _ => Err(anyhow!("Found {} endpoint(s) with errors\n{}", faults.len(), faults.join("\n"))),
+    }
+}
+
+fn user_mapping(auth: &AuthConfiguration) -> UserMapping {
+    let of_provider = |provider: &ProviderSettings| (provider.name.clone(), provider.claim_mappings.clone());
+    UserMapping::new(auth.providers.iter().map(of_provider).collect(), auth.user_mapping.clone())
+}
+
+async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {
+    let used = engine.describe(Arc::clone(&tool.sql)).await.map_err(|error| error.to_string())?;
+    let declared = |name: &String| tool.parameters.iter().any(|parameter| parameter.name == *name);
+    let undeclared: Vec<&str> = used.iter().filter(|name| !declared(name)).map(String::as_str).collect();
+    let unused: Vec<&str> = tool
+        .parameters
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .filter(|name| !used.iter().any(|other| other == name))
+        .collect();
+    if undeclared.is_empty() && unused.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the parameters and the SQL do not fit: missing in parameters: [{}], unused in the SQL: [{}]",
+        undeclared.join(", "),
+        unused.join(", ")
+    ))
+}
