@@ -67,6 +67,7 @@ pub trait SqlEngine: Send + Sync + std::fmt::Debug {
     fn query(&self, query: SqlQuery) -> PortFuture<'_, Result<SqlRows, SqlError>>;
 
     /// Prepares `sql` against the real database and tells the names of its parameters, in
-    /// order of first use. The query is not run.
+    /// order of first use. The query is not run, and no request is sent: a text that would ask a web
+    /// server (a function that reads files, with `headers`) is checked for its grammar only.
     fn describe(&self, sql: Arc<str>) -> PortFuture<'_, Result<Vec<String>, SqlError>>;
 }

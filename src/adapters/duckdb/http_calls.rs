@@ -6,9 +6,13 @@
 //! byte, and so does a text that cannot be cut into words with certainty: then DuckDB says what it
 //! thinks of `headers`.
 
+mod note;
+
+pub(super) use note::CallNote;
+
 use super::fetch::FETCH_FUNCTION;
 use crate::sql_text::lexer::{self, Token, TokenKind};
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::ops::Range;
 
 /// The functions that may be given `headers`.
@@ -292,39 +296,6 @@ impl Rewriter<'_> {
 
     fn byte_after(&self, position: usize) -> usize {
         self.tokens.get(position).map_or(0, Token::end)
-    }
-}
-
-/// What the function that fetches is told of the call that it stands in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CallNote {
-    /// Tells the calls of a text apart.
-    pub(super) number: usize,
-    /// Whether the author says how the data is compressed.
-    pub(super) has_compression: bool,
-    /// The function that reads.
-    pub(super) reader: String,
-}
-
-impl CallNote {
-    /// Reads what was written for DuckDB.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let (number, reader) = (words.next()?.parse().ok()?, words.next()?.to_owned());
-        let has_compression = match words.next() {
-            None => false,
-            Some(COMPRESSION) => true,
-            Some(_) => return None,
-        };
-        Some(Self { number, has_compression, reader })
-    }
-}
-
-impl fmt::Display for CallNote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, has_compression, reader } = self;
-        write!(f, "{number} {reader}")?;
-        if *has_compression { write!(f, " {COMPRESSION}") } else { Ok(()) }
     }
 }
 

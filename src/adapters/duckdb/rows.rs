@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mxcp_actors::model::sql_value::{Column, SqlRows};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -67,12 +68,15 @@ fn object(empty: &Map<String, Value>, columns: &[Vector<'_>], row: usize) -> Map
 
 /// A column without a name of its own is called by its expression, which may show what was made of
 /// a call with headers.
-fn showable_names(names: &[String]) -> Vec<String> {
+fn showable_names(names: &[String]) -> Cow<'_, [String]> {
+    if !names.iter().any(|name| name.contains(FETCH_FUNCTION)) {
+        return Cow::Borrowed(names);
+    }
     let shown = names
         .iter()
         .enumerate()
         .map(|(index, name)| if name.contains(FETCH_FUNCTION) { format!("column{index}") } else { name.clone() });
-    shown.collect()
+    Cow::Owned(shown.collect())
 }
 
 /// A second `a` becomes `a_1`, unless a column is called so already.

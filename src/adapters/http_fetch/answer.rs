@@ -11,17 +11,17 @@ use url::Url;
 /// How many characters of the other side's words are repeated.
 const REASON_CHARS_MAX: usize = 160;
 
-/// How many characters of a URL are shown.
-const URL_CHARS_MAX: usize = 300;
+/// Of a longer URL only the origin is shown: what is cut in two cannot be redacted any more.
+const URL_BYTES_MAX: usize = 300;
 
 /// A body that is larger is no explanation.
 const REASON_BYTES_MAX: usize = 64 * 1024;
 
 /// Scheme, host, port and path: a query may hold secrets.
 pub(super) fn shown(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let text = format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path());
-    text.chars().take(URL_CHARS_MAX).collect()
+    let origin = url.origin().ascii_serialization();
+    let path = if url.path().len() <= URL_BYTES_MAX { url.path() } else { "/…" };
+    format!("{origin}{path}")
 }
 
 /// Where the answer sends the request on to.
@@ -123,6 +123,14 @@ mod tests {
         assert!(matches!(outcome(403, "gho_0123456789"), Err(FetchFault::Failed(_))));
         assert!(matches!(outcome(401, "another token"), Err(FetchFault::Failed(_))));
         assert!(matches!(outcome(401, ""), Err(FetchFault::Failed(_))));
+    }
+
+    #[test]
+    fn of_a_url_nothing_is_shown_that_may_be_secret() {
+        let of = |url: &str| shown(&Url::parse(url).unwrap());
+        assert_eq!(of("https://me:pass@A.example:8443/b%20c?d#e"), "https://a.example:8443/b%20c");
+        assert_eq!(of("http://[::1]:80/"), "http://[::1]/");
+        assert_eq!(of(&format!("https://a.example/{}", "x".repeat(300))), "https://a.example/…");
     }
 
     #[test]

@@ -117,15 +117,6 @@ fn parameters_are_told_without_the_engine() {
 }
 
 #[test]
-fn a_note_survives_its_text_form() {
-    for has_compression in [false, true] {
-        let note = CallNote { number: 7, has_compression, reader: "read_csv".to_owned() };
-        assert_eq!(CallNote::parse(&note.to_string()), Some(note));
-    }
-    assert_eq!(CallNote::parse("read_csv"), None);
-}
-
-#[test]
 fn calls_that_stand_too_deep_are_left_alone() {
     let deep = |depth: usize| format!("{}'u'{}", "read_json(".repeat(depth), ", headers = h)".repeat(depth));
     assert!(rewrite(&deep(DEPTH_MAX)).unwrap().is_some());

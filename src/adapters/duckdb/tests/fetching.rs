@@ -390,3 +390,22 @@ async fn a_url_that_is_no_text_is_refused_in_plain_words() {
         assert_eq!(failure(&api.engine(1), query).await, expected);
     }
 }
+
+#[tokio::test]
+async fn duckdb_reads_a_rewritten_call_however_it_was_written() {
+    let api = FakeApi::with(&[("https://api.example/a", br#"[{"a": 7}]"#)]);
+    let engine = api.engine(1);
+    for call in [
+        "read_json('https://api.example/a',headers=MAP{'X':'y'})",
+        "\"READ_JSON\"\n(\n'https://api.example/a'\n,\n\"HEADERS\"\n=\nMAP\n{'X':'y'}\n)",
+        "/* ' /* ' */ */ system . main /**/ . read_json -- ('\n ( E'https://api.example/\\x61' -- '\r , headers /* , */ => MAP {$$X$$: 'y' /* ) */} )",
+        "read_json($a$https://api.example/a$a$, headers := {'X': 'y)', \"Y\": $$ ' $$ || E'\\''}, columns = {\"a\": 'INT'})",
+        "read_json('https://api.example/' || 'a' -- the path\n, headers = MAP(['X'], ['y']), format = 'array',)",
+        "read_json(headers = MAP {'X': CASE WHEN 1 = 1 THEN 'y' END}, 'https://api.example/a')",
+        "read_json(['https://api.example/a'], headers = MAP {'X': upper('y') /* , */}, union_by_name = true)",
+    ] {
+        let sql = format!("SELECT a /* read_json('x', headers = y) */ FROM {call} AS \"'\" WHERE a = 7 -- '");
+        assert_eq!(engine.describe(sql.clone().into()).await, Ok(Vec::new()), "{call}");
+        assert_eq!(one(&engine, ask(sql)).await, json!(7), "{call}");
+    }
+}
