@@ -51,7 +51,7 @@ fn every_example_of_a_user_configuration_loads() {
         assert_eq!(warnings.count(), 0, "{name}: {:?}", configuration.warnings);
         count += 1;
     }
-    assert!(count >= 8);
+    assert!(count >= 10);
 }
 
 fn only_provider(auth: AuthConfiguration) -> ProviderKind {
@@ -67,6 +67,10 @@ fn the_examples_say_what_their_names_promise() {
     assert_eq!(github.scope.to_string(), "read:user user:email");
     let ProviderKind::Oidc(oidc) = only_provider(auth_of("oidc.yaml")) else { panic!() };
     assert_eq!(oidc.client_secret.expose(), "s3cret");
+    let ProviderKind::Google(google) = only_provider(auth_of("google.yml")) else { panic!() };
+    assert_eq!(google.token_url.as_str(), "https://oauth2.googleapis.com/token");
+    let ProviderKind::Keycloak(keycloak) = only_provider(auth_of("keycloak.yml")) else { panic!() };
+    assert_eq!((keycloak.realm.as_str(), keycloak.client_id.as_str()), ("myrealm", "mxcp-server"));
     let ProviderKind::Local(local) = only_provider(auth_of("local-users.yaml")) else { panic!() };
     assert_eq!(local.users.len(), 2);
     let clients = auth_of("static-clients.yaml");
@@ -75,6 +79,10 @@ fn the_examples_say_what_their_names_promise() {
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");
     assert!(matches!(clients.clients[2].keys, Some(ClientKeys::Set(_))));
+    let verifier = auth_of("verifier.yml");
+    assert!(verifier.providers.is_empty() && verifier.is_enabled());
+    let issuer = verifier.verifier.unwrap();
+    assert_eq!((issuer.title(), issuer.introspection.is_none()), ("https://id.example.com", true));
     let kept = auth_of("persistence-sqlite.yml").persistence.unwrap();
     assert_eq!((kept.kind, kept.path), (PersistenceKind::Sqlite, "/var/lib/mxcp/oauth.db".into()));
     assert_eq!(kept.encryption_keys.len(), 1);

@@ -1,4 +1,5 @@
 //! GitHub as the identity provider, against a simulator.
+use crate::upstream_faults::{Answer, Simulator};
 use crate::upstream_support::{
     ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE,
     StandingClock, VERIFIER, assert_no_secret, authorization, dead_address, exchange, form_of, http_client,
@@ -11,7 +12,7 @@ use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
-use mxcp_actors::ports::upstream_idp::{UpstreamError, UpstreamIdp as _};
+use mxcp_actors::ports::upstream_idp::{UpstreamError, UpstreamIdp};
 use serde_json::{Value, json};
 use std::time::Duration;
 use wiremock::matchers::{method, path};
@@ -51,6 +52,16 @@ fn profile() -> Value {
 /// A simulator that answers everything right, except for what is mounted before.
 pub(crate) struct GitHub {
     pub(crate) server: MockServer,
+}
+
+impl Simulator for GitHub {
+    fn answers(_: &str) -> Vec<Answer> {
+        vec![("POST", TOKEN_PATH, tokens()), ("GET", USER_PATH, profile())]
+    }
+
+    fn idp(origin: &str, http: HttpClient) -> Box<dyn UpstreamIdp> {
+        Box::new(idp_at(origin, http))
+    }
 }
 
 impl GitHub {
@@ -162,6 +173,16 @@ async fn a_github_app_gives_tokens_that_end_and_can_be_refreshed() {
     assert_eq!(upstream.expires_at, Some(StandingClock::START + Duration::from_hours(8)));
     assert_eq!(upstream.refresh_token.unwrap().expose(), REFRESH_TOKEN);
     assert!(upstream.scope.is_empty());
+    assert!(github.sign_in().await.unwrap().missing_scopes.is_empty(), "its rights are set in the App");
+}
+
+#[tokio::test]
+async fn scopes_that_a_wider_one_includes_are_not_missing() {
+    for (granted, missing) in [("user", ""), ("user:email", "read:user"), ("repo", "read:user user:email")] {
+        let answer = json!({"access_token": ACCESS_TOKEN, "token_type": "bearer", "scope": granted});
+        let github = GitHub::start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
+        assert_eq!(github.sign_in().await.unwrap().missing_scopes.to_string(), missing, "{granted}");
+    }
 }
 
 #[tokio::test]

@@ -401,6 +401,38 @@ async fn a_provider_that_does_not_answer_is_unreachable() {
     }
 }
 
+#[tokio::test]
+async fn a_provider_with_a_scope_for_refreshing_is_to_be_asked_for_it() {
+    let hint = async |scopes: Value, asked: &str| {
+        let provider = Provider::start().await.with_discovery(|d| d["scopes_supported"] = scopes).await;
+        let settings = OidcSettings { scope: asked.to_owned(), ..settings(&provider.server.uri()) };
+        let idp = idp_with(settings, http_client());
+        assert_eq!(idp.refresh_hint(), None, "nothing is known yet");
+        idp.warm_up().await;
+        idp.refresh_hint()
+    };
+    let offered = json!(["openid", "offline_access"]);
+    let told = "oidc offers refresh tokens for the scope offline_access; add it to scope".to_owned();
+    assert_eq!(hint(offered.clone(), "openid").await, Some(told));
+    assert_eq!(hint(offered, "openid offline_access").await, None);
+    assert_eq!(hint(json!(["openid"]), "openid").await, None);
+    assert_eq!(hint(Value::Null, "openid").await, None);
+}
+
+#[tokio::test]
+async fn scopes_that_were_not_granted_are_missing() {
+    let missing = async |change: fn(&mut Value)| {
+        let provider = Provider::start().await;
+        let mut tokens = provider.tokens();
+        change(&mut tokens);
+        let provider = provider.with("POST", TOKEN_PATH, ok(&tokens)).await.with_defaults().await;
+        provider.sign_in().await.unwrap().missing_scopes.to_string()
+    };
+    assert_eq!(missing(|tokens| tokens["scope"] = json!("openid email")).await, "profile");
+    assert_eq!(missing(|tokens| tokens["scope"] = json!("profile email")).await, "", "there is an id_token");
+    assert_eq!(missing(|tokens| drop(tokens.as_object_mut().unwrap().remove("scope"))).await, "");
+}
+
 #[test]
 fn nothing_secret_is_printed() {
     let idp = idp_with(settings("https://idp.example.com"), http_client());

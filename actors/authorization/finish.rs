@@ -3,13 +3,14 @@
 use super::flow::{Authorizer, Browser, http_caller};
 use super::messages::{BrowserStep, LoginError, NextStep, Visitor};
 use super::rules::error_redirect;
-use crate::model::audit_event::OperationStatus;
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::grant::{AuthorizationRequest, Consent, LoginPurpose, LoginStage, SignedIn};
 use crate::model::ids::UserId;
 use crate::model::oauth_error::{OAuthError, OAuthErrorCode};
 use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
 use crate::sessions::NewSession;
+use serde_json::json;
 use std::time::Duration;
 
 /// How long an approval is remembered.
@@ -48,13 +49,14 @@ impl Authorizer {
         visitor: &Visitor,
     ) -> Result<NextStep, LoginError> {
         let user_id = signed_in.user.id.clone();
+        let missing = signed_in.missing_scopes.clone();
         let mut caller = http_caller(visitor.trace_id.as_ref());
         caller.user_id = Some(user_id.to_string());
         match purpose {
             LoginPurpose::Visit => {
                 let opened = self.sessions.open_session(self.new_session(None, signed_in)).await?;
                 caller.session_id = Some(opened.id);
-                self.record_login("auth.login_succeeded", OperationStatus::Success, caller, None).await?;
+                self.record_success(caller, &missing).await?;
                 opened.cookie.map(|session| NextStep::SignedIn { session }).ok_or(LoginError::Unknown)
             }
             LoginPurpose::Client(request) => {
@@ -64,10 +66,20 @@ impl Authorizer {
                 let code = self.authorization_codes.issue_code(opened.id.clone(), (*request).clone()).await?;
                 caller.client_id = Some(request.client_id.clone());
                 caller.session_id = Some(opened.id);
-                self.record_login("auth.login_succeeded", OperationStatus::Success, caller, None).await?;
+                self.record_success(caller, &missing).await?;
                 Ok(self.answer(&request, &code))
             }
         }
+    }
+
+    /// Records the login, and what the provider kept from us: whoever looks for why a query fails
+    /// at the provider's API finds it there.
+    async fn record_success(&self, caller: AuditCaller, missing: &ScopeSet) -> Result<(), LoginError> {
+        let mut event = AuditEvent::auth("auth.login_succeeded", OperationStatus::Success, caller);
+        if !missing.is_empty() {
+            event = event.with_details(json!({"missing_scopes": missing.to_string()}));
+        }
+        Ok(self.record(event).await?)
     }
 
     fn new_session(&self, request: Option<&AuthorizationRequest>, signed_in: SignedIn) -> NewSession {

@@ -8,6 +8,7 @@ use super::rules::csrf_token;
 use crate::authorization_codes::NewLogin;
 use crate::model::grant::{LoginPurpose, LoginStage, SignedIn};
 use crate::model::ids::UserId;
+use crate::model::scope::ScopeSet;
 
 impl Authorizer {
     /// On to where people prove who they are.
@@ -107,6 +108,6 @@ impl Authorizer {
         };
         let session = self.sessions.find_browser_session(cookie.clone()).await?;
         let local = session.filter(|session| session.user.provider == directory.name());
-        Ok(local.map(|session| SignedIn { user: session.user, upstream: None }))
+        Ok(local.map(|session| SignedIn { user: session.user, upstream: None, missing_scopes: ScopeSet::default() }))
     }
 }

@@ -7,6 +7,7 @@ use crate::authorization_codes::{NewLogin, TooManyAttempts};
 use crate::model::audit_event::OperationStatus;
 use crate::model::grant::{LoginPurpose, LoginStage, PendingLogin, SignedIn};
 use crate::model::ids::UserId;
+use crate::model::scope::ScopeSet;
 use crate::ports::password_directory::PasswordDirectory;
 
 impl Authorizer {
@@ -92,6 +93,6 @@ impl Authorizer {
         {
             return Err(LoginError::Unavailable(error));
         }
-        Ok(Some(SignedIn { user, upstream: None }))
+        Ok(Some(SignedIn { user, upstream: None, missing_scopes: ScopeSet::default() }))
     }
 }

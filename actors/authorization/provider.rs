@@ -3,12 +3,37 @@
 use super::flow::{Authorizer, Browser, http_caller, login_caller};
 use super::messages::{BrowserStep, CompleteLogin, LoginError, NextStep, ProviderAnswer};
 use crate::authorization_codes::NewLogin;
-use crate::model::audit_event::{AuditCaller, OperationStatus};
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::grant::{LoginPurpose, LoginStage};
 use crate::model::ids::UserId;
 use crate::model::oauth_error::OAuthErrorCode;
 use crate::model::pkce::CodeChallenge;
 use crate::ports::upstream_idp::{UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp};
+use serde_json::json;
+
+/// How many characters of a provider's own words are repeated.
+const WORDS_MAX: usize = 160;
+
+/// The step at which a provider failed, for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Finding out where people are sent.
+    AuthorizationRequest,
+    /// What the browser came back with.
+    AuthorizationResponse,
+    /// Exchanging the code, and asking who it is.
+    TokenRequest,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationRequest => "authorization request",
+            Self::AuthorizationResponse => "authorization response",
+            Self::TokenRequest => "token request",
+        }
+    }
+}
 
 impl Authorizer {
     pub(super) async fn to_provider(
@@ -33,7 +58,7 @@ impl Authorizer {
         let challenge = CodeChallenge::of(&verifier);
         match idp.authorization_url(UpstreamAuthorization { state, nonce, challenge }).await {
             Ok(url) => Ok(NextStep::ToProvider { url }),
-            Err(error) => self.provider_failed(&purpose, error, http_caller(None)).await,
+            Err(error) => self.provider_failed(&purpose, (Step::AuthorizationRequest, error), http_caller(None)).await,
         }
     }
 
@@ -51,10 +76,14 @@ impl Authorizer {
         }
         let exchanged = match back.answer {
             ProviderAnswer::Code(code) => {
-                idp.exchange(UpstreamExchange { code, verifier, nonce, issuer: back.issuer }).await
+                let exchange = UpstreamExchange { code, verifier, nonce, issuer: back.issuer };
+                idp.exchange(exchange).await.map_err(|error| (Step::TokenRequest, error))
             }
             ProviderAnswer::Error { error, description } => {
-                Err(UpstreamError::Refused { provider: idp.name().to_owned(), error, detail: description })
+                let detail = description.as_deref().map(printable);
+                let refused =
+                    UpstreamError::Refused { provider: idp.name().to_owned(), error: printable(&error), detail };
+                Err((Step::AuthorizationResponse, refused))
             }
         };
         let at_client = self.at_client(login.purpose.request());
@@ -62,7 +91,7 @@ impl Authorizer {
             Ok(signed_in) => {
                 self.after_login(login.purpose, signed_in, &browser, &back.visitor, login.expected_user).await
             }
-            Err(error) => self.provider_failed(&login.purpose, error, caller).await,
+            Err(failed) => self.provider_failed(&login.purpose, failed, caller).await,
         };
         Ok(BrowserStep { next: next.map_err(at_client)?, browser: None })
     }
@@ -72,23 +101,38 @@ impl Authorizer {
     async fn provider_failed(
         &self,
         purpose: &LoginPurpose,
-        error: UpstreamError,
+        (step, error): (Step, UpstreamError),
         caller: AuditCaller,
     ) -> Result<NextStep, LoginError> {
-        tracing::warn!(%error, "a login at the identity provider failed");
-        self.record_login("auth.login_failed", OperationStatus::Error, caller, Some(error.to_string())).await?;
+        tracing::warn!(provider = error.provider(), step = step.as_str(), %error, "a login at the provider failed");
+        let event = AuditEvent::auth("auth.login_failed", OperationStatus::Error, caller)
+            .with_details(json!({"provider": error.provider(), "step": step.as_str()}))
+            .with_error(error.to_string());
+        self.record(event).await?;
         let LoginPurpose::Client(request) = purpose else { return Err(LoginError::Provider(error)) };
         let (code, text) = match &error {
             UpstreamError::Refused { error, .. } if error == "access_denied" => {
-                (OAuthErrorCode::AccessDenied, "the person or the identity provider refused the login")
+                (OAuthErrorCode::AccessDenied, "the login was refused at the identity provider; allow access there")
             }
-            UpstreamError::Unreachable { .. } | UpstreamError::Faulty { .. } => {
-                (OAuthErrorCode::TemporarilyUnavailable, "the identity provider is not available; try again")
+            UpstreamError::Unreachable { .. } => {
+                let text =
+                    "Connection refused to provider: the identity provider did not answer; try again in a moment";
+                (OAuthErrorCode::TemporarilyUnavailable, text)
+            }
+            UpstreamError::Faulty { .. } => {
+                (OAuthErrorCode::TemporarilyUnavailable, "the identity provider has a fault; try again in a moment")
             }
             UpstreamError::Refused { .. } | UpstreamError::InvalidGrant { .. } | UpstreamError::Unusable { .. } => {
-                (OAuthErrorCode::ServerError, "the login at the identity provider failed")
+                let text =
+                    "the identity provider gave an answer that the server cannot use; try again, or tell its operator";
+                (OAuthErrorCode::ServerError, text)
             }
         };
         Ok(self.refuse(request, code, text).next)
     }
+}
+
+/// A provider's own words, or what somebody put into the URL in its name.
+fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(WORDS_MAX).collect()
 }

@@ -82,6 +82,9 @@ pub struct SignedIn {
     pub user: User,
     /// The provider's tokens.
     pub upstream: Option<UpstreamTokens>,
+    /// What we asked of the provider and did not get; some let people choose.
+    #[serde(default)]
+    pub missing_scopes: ScopeSet,
 }
 
 /// A login under way.

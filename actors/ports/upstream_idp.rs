@@ -78,6 +78,18 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// Which provider.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        match self {
+            Self::Unreachable { provider, .. }
+            | Self::Faulty { provider, .. }
+            | Self::InvalidGrant { provider, .. }
+            | Self::Refused { provider, .. }
+            | Self::Unusable { provider, .. } => provider,
+        }
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
@@ -126,6 +138,13 @@ pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
 
     /// Gets new tokens. When the provider gives no new refresh token the old one is kept.
     fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>>;
+
+    /// What to add to the configuration so that the provider's tokens can be refreshed, where it is
+    /// known that with the present one they cannot. People would have to sign in again each time
+    /// the provider's token ends.
+    fn refresh_hint(&self) -> Option<String> {
+        None
+    }
 
     /// How far [`Self::revoke`] may reach, so that nobody else's session ends by it.
     fn revocation_reach(&self) -> RevocationReach;

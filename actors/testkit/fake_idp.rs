@@ -3,6 +3,7 @@
 use super::samples::{upstream_tokens, user};
 use crate::model::grant::SignedIn;
 use crate::model::pkce::CodeChallenge;
+use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::UpstreamTokens;
@@ -38,6 +39,7 @@ struct State {
     is_keeping_refresh_tokens: bool,
     revoked: Vec<String>,
     revocation: Revocation,
+    missing_scopes: ScopeSet,
     count: usize,
 }
 
@@ -80,6 +82,11 @@ impl FakeIdp {
     /// From now on a revocation may reach beyond the tokens that it names.
     pub fn revoke_whole_grants(&self) {
         self.state.lock().unwrap().revocation = Revocation::OfGrants;
+    }
+
+    /// From now on people keep these scopes from us.
+    pub fn withhold(&self, scopes: &str) {
+        self.state.lock().unwrap().missing_scopes = ScopeSet::parse(scopes).unwrap_or_default();
     }
 
     /// From now on nothing can be revoked.
@@ -158,7 +165,8 @@ impl UpstreamIdp for FakeIdp {
             });
             let username = request.code.expose().strip_prefix("code-of-").filter(|_| is_ours);
             let username = username.ok_or_else(Self::invalid_grant)?.to_owned();
-            Ok(SignedIn { user: user(&username), upstream: Some(self.tokens(true)) })
+            let missing_scopes = self.state.lock().unwrap().missing_scopes.clone();
+            Ok(SignedIn { user: user(&username), upstream: Some(self.tokens(true)), missing_scopes })
         })
     }
 

@@ -14,6 +14,7 @@ use crate::ports::entropy::Entropy;
 use crate::ports::upstream_idp::{UpstreamError, UpstreamIdp};
 use crate::sessions::{EndedGrant, EndedGrants, SessionError, SessionsHandle};
 use dashmap::DashMap;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,7 +185,8 @@ impl Refresher {
 
     async fn record(&self, session: &Session, status: OperationStatus, error: Option<&str>) {
         let caller = AuditCaller::of_session(session);
-        let mut event = AuditEvent::auth("auth.upstream_refreshed", status, caller);
+        let mut event = AuditEvent::auth("auth.upstream_refreshed", status, caller)
+            .with_details(json!({"provider": session.user.provider, "step": "refresh"}));
         event.error = error.map(str::to_owned);
         if let Err(error) = self.audit_log.record(event).await {
             tracing::error!(%error, "a refresh at the provider was not recorded");

@@ -3,13 +3,16 @@
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::adapters::local_users::{LocalUser, LocalUsers};
 use crate::adapters::upstream::github::GitHubIdp;
+use crate::adapters::upstream::google::google;
+use crate::adapters::upstream::keycloak::{KeycloakSettings as KeycloakIdpSettings, keycloak};
 use crate::adapters::upstream::oidc::{OidcIdp, OidcSettings as OidcIdpSettings};
 use crate::adapters::upstream::settings::UpstreamApp;
-use crate::config::{AppSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
+use crate::config::{AppSettings, KeycloakSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
 use crate::http::routes::CallbackRoute;
 use anyhow::{Context as _, anyhow};
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
 use mxcp_actors::ports::clock::Clock;
+use mxcp_actors::ports::upstream_idp::UpstreamIdp;
 use std::sync::Arc;
 
 /// Everything that a provider is made from, beside its own settings.
@@ -45,20 +48,36 @@ pub(super) fn callbacks(providers: &[ProviderSettings]) -> Vec<CallbackRoute> {
 fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) -> anyhow::Result<LoginMethod> {
     let (http, clock) = (surroundings.http.clone(), Arc::clone(surroundings.clock));
     let name = &provider.name;
-    let method = match &provider.kind {
+    let idp: Arc<dyn UpstreamIdp> = match &provider.kind {
         ProviderKind::Local(local) => return local_users(local),
-        ProviderKind::Github(app) => LoginMethod::Provider(Arc::new(
-            GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?,
-        )),
-        ProviderKind::Oidc(oidc) => return open_id(name, oidc, surroundings),
-        ProviderKind::Google(_)
-        | ProviderKind::Atlassian(_)
-        | ProviderKind::Salesforce(_)
-        | ProviderKind::Keycloak(_) => {
+        ProviderKind::Github(app) => {
+            Arc::new(GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+        }
+        ProviderKind::Oidc(oidc) => {
+            let settings = open_id(name, oidc, surroundings);
+            return Ok(discovered(OidcIdp::new(settings, http, clock).context("auth.oidc")?));
+        }
+        ProviderKind::Google(app) => {
+            let idp = google(upstream_app(app, surroundings), http, clock);
+            return Ok(discovered(idp.context(name_of(name))?));
+        }
+        ProviderKind::Keycloak(settings) => {
+            let idp = keycloak(realm(settings, surroundings), http, clock);
+            return Ok(discovered(idp.context(name_of(name))?));
+        }
+        ProviderKind::Atlassian(_) | ProviderKind::Salesforce(_) => {
             return Err(anyhow!("auth.{name}: is not supported yet by this version"));
         }
     };
-    Ok(method)
+    tell_refresh_hint(&*idp);
+    Ok(LoginMethod::Provider(idp))
+}
+
+/// Tells the operator when a provider's tokens can never be refreshed with this configuration.
+fn tell_refresh_hint(idp: &dyn UpstreamIdp) {
+    if let Some(hint) = idp.refresh_hint() {
+        tracing::warn!(provider = idp.name(), hint, "people may have to sign in each time the provider's token ends");
+    }
 }
 
 fn name_of(provider: &str) -> String {
@@ -76,8 +95,8 @@ fn upstream_app(app: &AppSettings, surroundings: &Surroundings<'_>) -> UpstreamA
     }
 }
 
-fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> anyhow::Result<LoginMethod> {
-    let settings = OidcIdpSettings {
+fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> OidcIdpSettings {
+    OidcIdpSettings {
         config_url: oidc.config_url.to_string(),
         client_id: oidc.client_id.clone(),
         client_secret: oidc.client_secret.clone(),
@@ -86,12 +105,29 @@ fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> 
         audience: oidc.audience.clone(),
         extra_authorize_params: oidc.extra_authorize_params.clone(),
         provider_name: Some(name.to_owned()),
-    };
-    let idp = OidcIdp::new(settings, surroundings.http.clone(), Arc::clone(surroundings.clock)).context("auth.oidc")?;
+    }
+}
+
+fn realm(keycloak: &KeycloakSettings, surroundings: &Surroundings<'_>) -> KeycloakIdpSettings {
+    KeycloakIdpSettings {
+        server_url: keycloak.server_url.to_string(),
+        realm: keycloak.realm.clone(),
+        client_id: keycloak.client_id.clone(),
+        client_secret: keycloak.client_secret.clone(),
+        scope: keycloak.scope.to_string(),
+        redirect_uri: format!("{}{}", surroundings.base_url, keycloak.callback_path),
+    }
+}
+
+/// Asks the provider who it is, while the daemon goes on starting.
+fn discovered(idp: OidcIdp) -> LoginMethod {
     let idp = Arc::new(idp);
     let early = Arc::clone(&idp);
-    actix_rt::spawn(async move { early.warm_up().await });
-    Ok(LoginMethod::Provider(idp))
+    actix_rt::spawn(async move {
+        early.warm_up().await;
+        tell_refresh_hint(&*early);
+    });
+    LoginMethod::Provider(idp)
 }
 
 fn local_users(local: &LocalSettings) -> anyhow::Result<LoginMethod> {

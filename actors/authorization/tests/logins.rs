@@ -170,6 +170,19 @@ async fn sign_in(rig: &Rig) -> Person {
 }
 
 #[actix::test]
+async fn a_login_with_less_than_was_asked_for_goes_on_and_says_so() {
+    let rig = rig(Login::Provider).await;
+    sign_in(&rig).await;
+    rig.idp.withhold("profile");
+    sign_in(&rig).await;
+    Person::new().code(&rig, "bob").await;
+    let records = rig.audit.records().into_iter().filter(|record| record.operation_name == "auth.login_succeeded");
+    let details: Vec<_> = records.map(|record| record.input_data.clone()).collect();
+    let missing = Some(serde_json::json!({"missing_scopes": "profile"}));
+    assert_eq!(details, [None, missing.clone(), missing]);
+}
+
+#[actix::test]
 async fn a_visit_ends_with_the_form_of_the_page_only() {
     let rig = rig(Login::Provider).await;
     let session = sign_in(&rig).await.visitor.session.unwrap();

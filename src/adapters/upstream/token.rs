@@ -5,6 +5,7 @@
 //! answer: faults of the server, and errors that come with status 200.
 
 use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
+use super::scopes::{self, Included};
 use crate::adapters::http_client::HttpClient;
 use http::StatusCode;
 use mxcp_actors::model::grant::SignedIn;
@@ -58,10 +59,13 @@ pub(super) struct Dialect {
     pub(super) scope_separators: &'static [char],
     /// Error codes that mean `invalid_grant`, besides itself.
     pub(super) invalid_grant_codes: &'static [&'static str],
+    /// Scopes that come with others, so that they are not missed.
+    pub(super) included_scopes: &'static [Included],
 }
 
 /// The plain protocol.
-pub(super) const STANDARD: Dialect = Dialect { scope_separators: &[' '], invalid_grant_codes: &[] };
+pub(super) const STANDARD: Dialect =
+    Dialect { scope_separators: &[' '], invalid_grant_codes: &[], included_scopes: &[] };
 
 /// Who we are at a token endpoint.
 #[derive(Debug)]
@@ -98,6 +102,7 @@ pub(super) struct TokenAnswer {
     refresh_token: Option<Secret>,
     expires_in: Option<Duration>,
     scope: ScopeSet,
+    missing_scopes: ScopeSet,
     /// The identity token, when there is one.
     pub(super) id_token: Option<Secret>,
 }
@@ -123,9 +128,15 @@ impl TokenAnswer {
         }
     }
 
-    /// The outcome of a login.
-    pub(super) fn into_signed_in(self, user: User, received_at: Timestamp) -> SignedIn {
-        SignedIn { user, upstream: Some(self.into_tokens(received_at)) }
+    /// The outcome of a login. It goes on with less than was asked for, because people may choose
+    /// at some providers; what needs the rest will fail, and the log says why.
+    pub(super) fn into_signed_in(mut self, user: User, received_at: Timestamp) -> SignedIn {
+        let missing_scopes = std::mem::take(&mut self.missing_scopes);
+        if !missing_scopes.is_empty() {
+            let (provider, user) = (&user.provider, &user.id);
+            tracing::warn!(%provider, %user, missing = %missing_scopes, "fewer scopes were granted than asked for");
+        }
+        SignedIn { user, upstream: Some(self.into_tokens(received_at)), missing_scopes }
     }
 
     /// Keeps `old` when the provider gave no new refresh token (RFC 6749 section 6).
@@ -185,12 +196,18 @@ impl<'a> TokenEndpoint<'a> {
         if body.access_token().secret().is_empty() {
             return Err(unusable("the access token is empty"));
         }
+        let (scope, refresh_token) = (self.granted_scope(&body), refresh_token(&body));
+        let id_token = body.extra_fields().id_token.clone();
+        let effects = [id_token.as_ref().map(|_| "openid"), refresh_token.as_ref().map(|_| "offline_access")];
+        let effects: Vec<&str> = effects.into_iter().flatten().collect();
+        let included = self.settings.dialect.included_scopes;
         Ok(TokenAnswer {
             access_token: Secret::new(body.access_token().secret().as_str()),
-            refresh_token: refresh_token(&body),
             expires_in: body.expires_in(),
-            scope: self.granted_scope(&body),
-            id_token: body.extra_fields().id_token.clone(),
+            missing_scopes: scopes::missing(self.settings.requested_scope, &scope, included, &effects),
+            refresh_token,
+            scope,
+            id_token,
         })
     }
 

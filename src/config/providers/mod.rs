@@ -11,7 +11,10 @@ pub use settings::{
 
 use super::reader::{Field, Table};
 use super::user_mapping;
-use app::{ScopeDefault, read_app};
+use app::{ScopeDefault, check_openid, read_app};
+
+pub(super) use app::read_scope;
+pub(super) use oidc::read_provider_name;
 
 /// What `provider` calls the kind whose people may go by another name.
 const OIDC: &str = "oidc";
@@ -105,7 +108,7 @@ fn read_block(block: &'static str, table: &mut Table<'_, '_>) -> Option<Provider
     let mut name = block.to_owned();
     let kind = match block {
         "github" => read_app(table, &ScopeDefault::Scopes(&GITHUB_SCOPE)).map(ProviderKind::Github),
-        "google" => read_app(table, &ScopeDefault::Required).map(ProviderKind::Google),
+        "google" => read_google(table).map(ProviderKind::Google),
         "atlassian" => read_app(table, &ScopeDefault::Required).map(ProviderKind::Atlassian),
         "salesforce" => read_app(table, &ScopeDefault::Scopes(&SALESFORCE_SCOPE)).map(ProviderKind::Salesforce),
         "keycloak" => oidc::read_keycloak(table).map(ProviderKind::Keycloak),
@@ -118,6 +121,15 @@ fn read_block(block: &'static str, table: &mut Table<'_, '_>) -> Option<Provider
         }
     };
     Some(ProviderSettings { name, claim_mappings, kind: kind? })
+}
+
+/// Without `openid` Google would not say who it is.
+fn read_google(table: &mut Table<'_, '_>) -> Option<AppSettings> {
+    let app = read_app(table, &ScopeDefault::Required);
+    if let Some((field, app)) = table.get("scope").zip(app.as_ref()) {
+        check_openid(&field, &app.scope);
+    }
+    app
 }
 
 /// Each provider sends people back to a route of its own, so that the answer of one cannot pass

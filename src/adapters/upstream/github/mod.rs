@@ -9,6 +9,7 @@ mod revocation;
 
 use super::api::{JsonRequest, get_json, get_json_if_allowed};
 use super::error::unusable;
+use super::scopes::Included;
 use super::settings::{UpstreamApp, UpstreamSettingsError};
 use super::token::{Dialect, TokenAnswer, TokenClientSettings, TokenEndpoint};
 use super::url::AuthorizationUrl;
@@ -32,8 +33,28 @@ use url::Url;
 
 const NAME: &str = "github";
 
-const DIALECT: Dialect =
-    Dialect { scope_separators: &[',', ' '], invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"] };
+/// GitHub leaves scopes out of its answer that a wider one includes.
+const INCLUDED_SCOPES: &[Included] = &[
+    ("user", "read:user"),
+    ("user", "user:email"),
+    ("user", "user:follow"),
+    ("repo", "public_repo"),
+    ("repo", "repo:status"),
+    ("repo", "repo_deployment"),
+    ("repo", "repo:invite"),
+    ("repo", "security_events"),
+    ("admin:org", "write:org"),
+    ("admin:org", "read:org"),
+    ("write:org", "read:org"),
+    ("project", "read:project"),
+    ("write:packages", "read:packages"),
+];
+
+const DIALECT: Dialect = Dialect {
+    scope_separators: &[',', ' '],
+    invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"],
+    included_scopes: INCLUDED_SCOPES,
+};
 
 const API_HEADERS: &[(&str, &str)] =
     &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")];

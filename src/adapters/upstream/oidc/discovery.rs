@@ -1,5 +1,7 @@
 //! A provider's metadata (OpenID Connect Discovery 1.0 section 3 and RFC 8414).
 
+use super::flavour::Flavour;
+use super::signed_token::ALGORITHMS;
 use crate::adapters::http_client::HttpClient;
 use crate::adapters::upstream::api::{JsonRequest, get_json};
 use crate::adapters::upstream::error::{clean_text, unusable};
@@ -13,23 +15,10 @@ use std::str::FromStr;
 use url::Url;
 
 /// What the address of the metadata ends with (section 4).
-pub(super) const SUFFIX: &str = "/.well-known/openid-configuration";
+pub(in crate::adapters::upstream) const SUFFIX: &str = "/.well-known/openid-configuration";
 
-/// Algorithms that an `id_token` may be signed with: asymmetric ones only.
-///
-/// `none` is no signature, and with `HS256` a public key or our own client secret would do as
-/// the key. ES512 is missing because the library does not have it; no large provider uses it.
-const ALGORITHMS: &[Algorithm] = &[
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::PS512,
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-];
+/// The scope for tokens that outlive the person's visit.
+pub(super) const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The metadata as the provider sends it.
 #[derive(Deserialize)]
@@ -44,17 +33,18 @@ struct RawMetadata {
     code_challenge_methods_supported: Option<Vec<String>>,
     id_token_signing_alg_values_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
+    scopes_supported: Option<Vec<String>>,
 }
 
 /// The metadata after every check.
 #[derive(Clone, Debug)]
-pub(super) struct Metadata {
+pub(in crate::adapters::upstream) struct Metadata {
     /// The provider's identity, as it must stand in every `id_token`.
     pub(super) issuer: String,
     /// Where people log in.
-    pub(super) authorization_endpoint: Url,
+    pub(in crate::adapters::upstream) authorization_endpoint: Url,
     /// Where codes are redeemed.
-    pub(super) token_endpoint: Url,
+    pub(in crate::adapters::upstream) token_endpoint: Url,
     /// Where the keys are.
     pub(super) jwks_uri: Url,
     /// Where the person's profile is.
@@ -69,36 +59,67 @@ pub(super) struct Metadata {
     pub(super) algorithms: Vec<Algorithm>,
     /// Whether every callback carries `iss` (RFC 9207 section 3).
     pub(super) sends_issuer: bool,
+    /// Whether there is a scope for tokens that outlive the person's visit (OpenID Connect Core section 11).
+    pub(super) offers_offline_access: bool,
 }
 
-/// Fetches and checks the metadata.
-pub(super) async fn fetch(http: &HttpClient, provider: &str, config_url: &str) -> Result<Metadata, UpstreamError> {
+/// Whose metadata it must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    /// The provider's name, for errors.
+    pub(super) provider: &'a str,
+    /// Where the document is.
+    pub(super) config_url: &'a str,
+    /// What is peculiar to the provider.
+    pub(super) flavour: &'a dyn Flavour,
+}
+
+/// Fetches and checks the metadata of a provider that people sign in at.
+pub(super) async fn fetch(http: &HttpClient, source: Source<'_>) -> Result<Metadata, UpstreamError> {
+    fetch_as(http, source.provider, source.config_url, |document| read(document, source)).await
+}
+
+/// Fetches the metadata and reads of it with `read` what is needed.
+pub(super) async fn fetch_as<T>(
+    http: &HttpClient,
+    provider: &str,
+    config_url: &str,
+    read: impl FnOnce(&Value) -> Result<T, String>,
+) -> Result<T, UpstreamError> {
     let request = JsonRequest { provider, what: "its discovery document", url: config_url, bearer: None, headers: &[] };
     let document = get_json(http, &request).await?;
-    read(&document, config_url).map_err(|problem| unusable(provider, format!("its discovery document: {problem}")))
+    read(&document).map_err(|problem| unusable(provider, format!("its discovery document: {problem}")))
 }
 
-fn read(document: &Value, config_url: &str) -> Result<Metadata, String> {
+/// The members of the document that `T` names.
+pub(super) fn members<'a, T: Deserialize<'a>>(document: &'a Value) -> Result<T, String> {
     if !document.is_object() {
         return Err("it is not a JSON object".to_owned());
     }
-    let raw = RawMetadata::deserialize(document).map_err(|error| clean_text(&error.to_string(), &[]))?;
-    check(raw, config_url)
+    T::deserialize(document).map_err(|error| clean_text(&error.to_string(), &[]))
 }
 
-fn check(raw: RawMetadata, config_url: &str) -> Result<Metadata, String> {
-    check_issuer(&raw.issuer, config_url)?;
+fn read(document: &Value, source: Source<'_>) -> Result<Metadata, String> {
+    let raw: RawMetadata = members(document)?;
+    check_issuer(&raw.issuer, source.config_url, source.flavour)?;
+    let mut metadata = check(raw)?;
+    source.flavour.adjust(&mut metadata);
+    Ok(metadata)
+}
+
+fn check(raw: RawMetadata) -> Result<Metadata, String> {
     Ok(Metadata {
         authorization_endpoint: endpoint("authorization_endpoint", &raw.authorization_endpoint)?,
         token_endpoint: endpoint("token_endpoint", &raw.token_endpoint)?,
         jwks_uri: endpoint("jwks_uri", &raw.jwks_uri)?,
         userinfo_endpoint: raw.userinfo_endpoint.map(|url| endpoint("userinfo_endpoint", &url)).transpose()?,
         revocation_endpoint: raw.revocation_endpoint.map(|url| endpoint("revocation_endpoint", &url)).transpose()?,
-        auth_type: auth_type(raw.token_endpoint_auth_methods_supported.as_deref())?,
+        auth_type: auth_type("token endpoint", raw.token_endpoint_auth_methods_supported.as_deref())?,
         // A provider that does not say may still take it, and one that does not ignores it.
         takes_challenge: raw.code_challenge_methods_supported.is_none_or(|methods| methods.iter().any(|m| m == "S256")),
         algorithms: algorithms(raw.id_token_signing_alg_values_supported.as_deref())?,
         sends_issuer: raw.authorization_response_iss_parameter_supported.unwrap_or(false),
+        offers_offline_access: raw.scopes_supported.is_some_and(|scopes| scopes.iter().any(|s| s == OFFLINE_ACCESS)),
         issuer: raw.issuer,
     })
 }
@@ -106,21 +127,20 @@ fn check(raw: RawMetadata, config_url: &str) -> Result<Metadata, String> {
 /// The issuer must be the prefix of the address that the document came from, so that nobody
 /// else's document can pass for it (section 4.3). A slash at the end of the issuer is left out
 /// of that address (section 4.1), so both forms are the same place.
-fn check_issuer(issuer: &str, config_url: &str) -> Result<(), String> {
+pub(super) fn check_issuer(issuer: &str, config_url: &str, flavour: &dyn Flavour) -> Result<(), String> {
     let expected = config_url.strip_suffix(SUFFIX).unwrap_or(config_url);
     if issuer.strip_suffix('/').unwrap_or(issuer) == expected {
         return Ok(());
     }
-    let issuer = clean_text(issuer, &[]);
-    Err(format!("its issuer is {issuer}, but config_url is that of {expected}"))
+    Err(flavour.explain_issuer(&clean_text(issuer, &[]), expected))
 }
 
-fn endpoint(name: &str, text: &str) -> Result<Url, String> {
+pub(super) fn endpoint(name: &str, text: &str) -> Result<Url, String> {
     parse_endpoint(text).map_err(|problem| format!("{name} {problem}"))
 }
 
-/// Chooses how we authenticate; the header is the default (section 3).
-fn auth_type(supported: Option<&[String]>) -> Result<AuthType, String> {
+/// Chooses how we authenticate at an endpoint; the header is the default (section 3).
+pub(super) fn auth_type(place: &str, supported: Option<&[String]>) -> Result<AuthType, String> {
     let Some(supported) = supported else {
         return Ok(AuthType::BasicAuth);
     };
@@ -130,7 +150,7 @@ fn auth_type(supported: Option<&[String]>) -> Result<AuthType, String> {
     } else if has("client_secret_post") || has("none") {
         Ok(AuthType::RequestBody)
     } else {
-        Err("its token endpoint takes neither client_secret_basic nor client_secret_post".to_owned())
+        Err(format!("its {place} takes neither client_secret_basic nor client_secret_post"))
     }
 }
 

@@ -2,13 +2,22 @@
 //!
 //! The provider need not be reachable when the daemon starts: its metadata and keys are fetched
 //! when they are first needed, kept, and looked at again from time to time.
+//!
+//! What single providers do otherwise is their `Flavour`, each in a module beside this one; here is
+//! what they all do.
 
+mod access_token;
 mod discovery;
+mod flavour;
 mod id_token;
 mod jwks;
 mod profile;
 mod settings;
+mod signed_token;
+pub mod verifier;
 
+pub(super) use discovery::{Metadata, SUFFIX as DISCOVERY_SUFFIX};
+pub(super) use flavour::Flavour;
 pub(in crate::adapters) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
 
@@ -16,13 +25,14 @@ use super::api::{JsonRequest, get_json};
 use super::error::unusable;
 use super::revocation::{RevocationEndpoint, TokenKind};
 use super::settings::UpstreamSettingsError;
-use super::token::{STANDARD, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::token::{TokenAnswer, TokenClientSettings, TokenEndpoint};
 use super::url::AuthorizationUrl;
 use crate::adapters::cached_document::CachedDocument;
 use crate::adapters::http_client::HttpClient;
-use discovery::Metadata;
-use id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
-use jwks::KeySet;
+use discovery::OFFLINE_ACCESS;
+use flavour::Plain;
+use id_token::{Expected, IdTokenFault};
+use jwks::{KeySet, KeySource, PublishedKeys};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
@@ -32,6 +42,7 @@ use mxcp_actors::ports::upstream_idp::{
     RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
 };
 use serde_json::Value;
+use signed_token::{Claims, TokenFault};
 use std::sync::Arc;
 
 /// An OpenID Connect provider.
@@ -40,10 +51,11 @@ pub struct OidcIdp {
     name: String,
     title: String,
     settings: OidcSettings,
+    flavour: Box<dyn Flavour>,
     http: HttpClient,
     clock: Arc<dyn Clock>,
     metadata: CachedDocument<Metadata, UpstreamError>,
-    keys: CachedDocument<KeySet, UpstreamError>,
+    keys: PublishedKeys,
 }
 
 impl OidcIdp {
@@ -52,15 +64,29 @@ impl OidcIdp {
     /// # Errors
     /// When a setting is missing or cannot work.
     pub fn new(settings: OidcSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, UpstreamSettingsError> {
+        Self::with_flavour(settings, Box::new(Plain), http, clock)
+    }
+
+    /// The same for a provider with peculiarities.
+    ///
+    /// # Errors
+    /// When a setting is missing or cannot work.
+    pub(super) fn with_flavour(
+        settings: OidcSettings,
+        flavour: Box<dyn Flavour>,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UpstreamSettingsError> {
         settings.check()?;
         Ok(Self {
             name: settings.name(),
-            title: settings.title(),
+            title: flavour.title().map_or_else(|| settings.title(), str::to_owned),
             settings,
+            flavour,
             http,
             clock,
             metadata: CachedDocument::new("discovery document"),
-            keys: CachedDocument::new("keys"),
+            keys: PublishedKeys::new(CachedDocument::new("keys")),
         })
     }
 
@@ -84,11 +110,17 @@ impl OidcIdp {
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, UpstreamError> {
-        self.metadata.get(discovery::fetch(&self.http, &self.name, &self.settings.config_url)).await
+        let (provider, config_url) = (self.name.as_str(), self.settings.config_url.as_str());
+        let source = discovery::Source { provider, config_url, flavour: &*self.flavour };
+        self.metadata.get(discovery::fetch(&self.http, source)).await
     }
 
     async fn keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, UpstreamError> {
-        self.keys.get(jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await
+        self.keys.get(self.key_source(metadata)).await
+    }
+
+    fn key_source<'a>(&'a self, metadata: &'a Metadata) -> KeySource<'a> {
+        KeySource { http: &self.http, provider: &self.name, url: &metadata.jwks_uri }
     }
 
     fn token_endpoint<'a>(&'a self, metadata: &'a Metadata) -> Result<TokenEndpoint<'a>, UpstreamError> {
@@ -102,7 +134,7 @@ impl OidcIdp {
                 auth_type: metadata.auth_type.clone(),
                 redirect_uri: &self.settings.redirect_uri,
                 requested_scope: &self.settings.scope,
-                dialect: STANDARD,
+                dialect: self.flavour.dialect(),
             },
         )
     }
@@ -156,7 +188,10 @@ impl OidcIdp {
         let claims = self.verify(&metadata, &answer, &request.nonce).await?;
         let subject = subject_of(&claims).to_owned();
         let userinfo = self.fetch_userinfo(&metadata, &answer, &subject).await?;
-        let user = profile::user(&self.name, &subject, profile::merge(claims, userinfo));
+        let mut claims = profile::merge(claims, userinfo);
+        self.add_access_token_claims(&metadata, &answer, &subject, &mut claims).await;
+        let mut user = profile::user(&self.name, &subject, claims);
+        self.flavour.complete(&mut user);
         Ok(answer.into_signed_in(user, received_at))
     }
 
@@ -171,29 +206,59 @@ impl OidcIdp {
         }
     }
 
-    /// Checks the `id_token`. A signature that no held key made may be that of a new key, so the
-    /// keys are fetched again, if that was not done just now.
+    /// Checks the `id_token`.
     async fn verify(&self, metadata: &Metadata, answer: &TokenAnswer, nonce: &Secret) -> Result<Claims, UpstreamError> {
         let refuse = |fault: IdTokenFault| unusable(&self.name, fault.to_string());
         let text = answer.id_token.as_ref().ok_or_else(|| refuse(IdTokenFault::Missing))?;
-        let token = UnverifiedToken::read(text, &metadata.algorithms).map_err(refuse)?;
-        let keys = self.keys(metadata).await?;
-        let claims = match token.verify(&keys) {
-            Ok(claims) => claims,
-            Err(fault) => match self.keys.renew(&keys, jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await {
-                Some(newer) => token.verify(&newer).map_err(refuse)?,
-                None => return Err(refuse(fault)),
-            },
-        };
+        let token = id_token::read(text, &metadata.algorithms).map_err(refuse)?;
+        let claims =
+            self.keys.verify(self.key_source(metadata), &token).await?.map_err(|fault| refuse(fault.into()))?;
         let expected = Expected {
             issuer: &metadata.issuer,
+            issuer_alias: self.flavour.issuer_alias(&metadata.issuer),
             client_id: &self.settings.client_id,
             nonce,
             access_token: answer.access_token(),
             now: self.clock.now(),
         };
-        token.check(&claims, &expected).map_err(refuse)?;
+        id_token::check(&token, &claims, &expected).map_err(refuse)?;
         Ok(claims)
+    }
+
+    /// Adds what only the access token says. One that cannot be read or checked says nothing, and
+    /// is no reason to refuse the person: whether it is a JWT at all is the provider's affair.
+    async fn add_access_token_claims(
+        &self,
+        metadata: &Metadata,
+        answer: &TokenAnswer,
+        subject: &str,
+        claims: &mut Claims,
+    ) {
+        let names = self.flavour.access_token_claims();
+        if names.is_empty() {
+            return;
+        }
+        match self.read_access_token(metadata, answer, subject).await {
+            Ok(Ok(more)) => profile::add(claims, more, names),
+            Ok(Err(fault)) => tracing::debug!(provider = self.name, ?fault, "no claims are read from the access token"),
+            Err(error) => tracing::debug!(provider = self.name, %error, "no claims are read from the access token"),
+        }
+    }
+
+    async fn read_access_token(
+        &self,
+        metadata: &Metadata,
+        answer: &TokenAnswer,
+        subject: &str,
+    ) -> Result<Result<Claims, TokenFault>, UpstreamError> {
+        let token = match access_token::read(answer.access_token(), &metadata.algorithms) {
+            Ok(token) => token,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let (issuer, client_id) = (metadata.issuer.as_str(), self.settings.client_id.as_str());
+        let expected = access_token::Expected { issuer, subject, client_id, now: self.clock.now() };
+        let claims = self.keys.verify(self.key_source(metadata), &token).await?;
+        Ok(claims.and_then(|claims| access_token::check(&claims, &expected).map(|()| claims)))
     }
 
     /// Fetches more claims where the provider has an endpoint for them. They count only if they
@@ -253,6 +318,15 @@ impl UpstreamIdp for OidcIdp {
             let answer = self.token_endpoint(&metadata)?.refresh(refresh_token).await?;
             Ok(answer.into_tokens(self.clock.now()))
         })
+    }
+
+    /// Known once the discovery document is there.
+    fn refresh_hint(&self) -> Option<String> {
+        let is_left_out = self.flavour.needs_offline_access()
+            && self.metadata.held()?.offers_offline_access
+            && !self.settings.scope.split_ascii_whitespace().any(|scope| scope == OFFLINE_ACCESS);
+        is_left_out
+            .then(|| format!("{} offers refresh tokens for the scope {OFFLINE_ACCESS}; add it to scope", self.name))
     }
 
     /// Some providers take back all that a person has granted us, whichever token is named, and

@@ -1,6 +1,6 @@
 //! From claims to a user.
 
-use super::id_token::Claims;
+use super::signed_token::Claims;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::User;
 use serde_json::Value;
@@ -24,6 +24,35 @@ pub(super) fn merge(mut claims: Claims, userinfo: Option<Claims>) -> Claims {
     }
     claims.retain(|name, _| !PROTOCOL_CLAIMS.contains(&name.as_str()));
     claims
+}
+
+/// Adds those claims of another token that have these names. Lists are joined; where both have a
+/// text the one that is there stays.
+pub(super) fn add(claims: &mut Claims, mut more: Claims, names: &[&str]) {
+    for name in names {
+        if let Some(claim) = more.remove(*name) {
+            join(claims.entry(*name).or_insert(Value::Null), claim);
+        }
+    }
+}
+
+fn join(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Array(into), Value::Array(more)) => {
+            for item in more {
+                if !into.contains(&item) {
+                    into.push(item);
+                }
+            }
+        }
+        (Value::Object(into), Value::Object(more)) => {
+            for (name, value) in more {
+                join(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into @ Value::Null, more) => *into = more,
+        _ => (),
+    }
 }
 
 /// Describes the person of that subject.

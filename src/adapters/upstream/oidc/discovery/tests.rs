@@ -1,4 +1,5 @@
 use super::*;
+use crate::adapters::upstream::oidc::flavour::Plain;
 use serde_json::json;
 
 fn document() -> Value {
@@ -13,7 +14,8 @@ fn document() -> Value {
 fn checked(change: impl FnOnce(&mut Value)) -> Result<Metadata, String> {
     let mut document = document();
     change(&mut document);
-    read(&document, "https://idp.example.com/realm/.well-known/openid-configuration")
+    let config_url = "https://idp.example.com/realm/.well-known/openid-configuration";
+    read(&document, Source { provider: "oidc", config_url, flavour: &Plain })
 }
 
 #[test]
