@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod http;
 mod sql_text;
 pub mod wiring;

@@ -22,6 +22,7 @@ mod consent;
 mod crash;
 mod cross_origin;
 mod daemon_process;
+mod doctor;
 mod hostile_input;
 mod http_fetch;
 mod key_rotation;

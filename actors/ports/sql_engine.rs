@@ -43,8 +43,7 @@ pub enum SqlError {
     #[error("{0}")]
     Failed(String),
     /// A server that the SQL asked with the caller's token did not accept it (HTTP status 401). With
-    /// a fresh token the query may work; it has changed nothing, unless an earlier statement of its
-    /// text did.
+    /// a fresh token the query may work; it has changed nothing.
     #[error("{0}")]
     TokenRefused(String),
     /// It ran too long and was interrupted.

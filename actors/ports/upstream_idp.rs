@@ -119,6 +119,22 @@ pub enum RevocationResult {
     NotOffered,
 }
 
+/// One of a provider's endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderEndpoint {
+    /// What it is, such as `token endpoint`.
+    pub what: &'static str,
+    /// Where it is.
+    pub url: String,
+}
+
+impl ProviderEndpoint {
+    /// The endpoint of that name.
+    pub fn new(what: &'static str, url: impl Into<String>) -> Self {
+        Self { what, url: url.into() }
+    }
+}
+
 /// A provider as an OAuth authorization server that we are a client of.
 pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
     /// The provider's name, such as `github`.
@@ -129,6 +145,10 @@ pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
 
     /// The scopes that we ask of it, for the consent page.
     fn requested_scopes(&self) -> Vec<String>;
+
+    /// The endpoints that this server and its people need, looked up where the provider publishes
+    /// them. For an operator who wants to know whether they can be reached.
+    fn endpoints(&self) -> PortFuture<'_, Result<Vec<ProviderEndpoint>, UpstreamError>>;
 
     /// The URL to send the browser to.
     fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>>;

@@ -10,7 +10,8 @@ use crate::model::token::UpstreamTokens;
 use crate::ports::PortFuture;
 use crate::ports::clock::Clock;
 use crate::ports::upstream_idp::{
-    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+    ProviderEndpoint, RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange,
+    UpstreamIdp,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -144,6 +145,10 @@ impl UpstreamIdp for FakeIdp {
 
     fn requested_scopes(&self) -> Vec<String> {
         vec!["profile".to_owned()]
+    }
+
+    fn endpoints(&self) -> PortFuture<'_, Result<Vec<ProviderEndpoint>, UpstreamError>> {
+        Box::pin(std::future::ready(Ok(vec![ProviderEndpoint::new("login page", "https://fake.example.com/login")])))
     }
 
     fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {

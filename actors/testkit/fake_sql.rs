@@ -13,6 +13,7 @@ use std::time::Duration;
 pub struct FakeSql {
     queries: Mutex<Vec<SqlQuery>>,
     answer: Mutex<Result<SqlRows, SqlError>>,
+    refused_token: Mutex<Option<&'static str>>,
     duration: Mutex<Duration>,
     interrupted: AtomicUsize,
 }
@@ -22,6 +23,7 @@ impl Default for FakeSql {
         Self {
             queries: Mutex::default(),
             answer: Mutex::new(Ok(SqlRows::default())),
+            refused_token: Mutex::default(),
             duration: Mutex::default(),
             interrupted: AtomicUsize::new(0),
         }
@@ -56,6 +58,11 @@ impl FakeSql {
         *self.answer.lock().unwrap() = answer;
     }
 
+    /// From now on queries with that token find it refused.
+    pub fn refuse_token(&self, token: &'static str) {
+        *self.refused_token.lock().unwrap() = Some(token);
+    }
+
     /// From now on every query takes that long.
     pub fn take(&self, duration: Duration) {
         *self.duration.lock().unwrap() = duration;
@@ -77,7 +84,11 @@ impl FakeSql {
 impl SqlEngine for FakeSql {
     fn query(&self, query: SqlQuery) -> PortFuture<'_, Result<SqlRows, SqlError>> {
         Box::pin(async move {
+            let refused = self.refused_token.lock().unwrap().filter(|token| query.caller.external_token.matches(token));
             self.queries.lock().unwrap().push(query);
+            if refused.is_some() {
+                return Err(SqlError::TokenRefused("GET https://api.example.com/ answered with status 401".to_owned()));
+            }
             let mut running = Running { engine: self, has_ended: false };
             let duration = *self.duration.lock().unwrap();
             if !duration.is_zero() {

@@ -7,9 +7,10 @@ use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus, Operat
 use crate::model::policy::{Denial, Verdict};
 use crate::model::principal::Principal;
 use crate::model::secret::Secret;
+use crate::model::sql_value::SqlRows;
 use crate::policy::{PolicyError, PolicyHandle};
 use crate::ports::clock::Clock;
-use crate::ports::sql_engine::{SqlCaller, SqlEngine, SqlQuery};
+use crate::ports::sql_engine::{SqlCaller, SqlEngine, SqlError, SqlQuery};
 use crate::token_refresh::TokenRefreshHandle;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -118,10 +119,30 @@ impl ToolCaller {
             deadline: self.query_deadline,
             row_limit: self.query_rows_max,
         };
-        let rows = self.sql_engine.query(query).await.map_err(CallToolError::Sql)?;
+        let rows = if entry.definition.needs_external_token {
+            self.query_with_token(query, principal).await?
+        } else {
+            self.sql_engine.query(query).await.map_err(CallToolError::Sql)?
+        };
         let value = entry.result.shape(rows).map_err(CallToolError::WrongResult)?;
         entry.result.check(&value).map_err(CallToolError::WrongResult)?;
         self.judge_output(entry, principal, value, trail).await
+    }
+
+    /// Runs a query. When a provider's API does not take the caller's token, once more with another:
+    /// some providers do not say how long a token lives, and any may end one early. The engine says
+    /// so only when the query has changed nothing.
+    async fn query_with_token(&self, query: SqlQuery, principal: &Principal) -> Result<SqlRows, CallToolError> {
+        let refused = match self.sql_engine.query(query.clone()).await {
+            Err(error @ SqlError::TokenRefused(_)) => CallToolError::Sql(error),
+            outcome => return outcome.map_err(CallToolError::Sql),
+        };
+        let Some(session) = &principal.session_id else { return Err(refused) };
+        let token = query.caller.external_token.clone();
+        let replaced = self.token_refresh.replace_token(session.clone(), token).await;
+        let Some(external_token) = replaced.map_err(CallToolError::ExternalToken)? else { return Err(refused) };
+        let caller = Arc::new(SqlCaller { external_token, ..SqlCaller::clone(&query.caller) });
+        self.sql_engine.query(SqlQuery { caller, ..query }).await.map_err(CallToolError::Sql)
     }
 
     async fn judge_input(

@@ -1,6 +1,6 @@
 //! What the commands share: options, configuration, and the log on standard error.
 
-use crate::config::{self, Configuration, EndpointFaults, LoadOptions, LogLevel, LoggingSettings};
+use crate::config::{self, ConfigErrors, Configuration, EndpointFaults, LoadOptions, LogLevel, LoggingSettings};
 use clap::Args;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
@@ -55,6 +55,15 @@ pub(super) struct LoadWishes {
 impl Common {
     /// Reads the configuration of the project that the working directory is in.
     pub(super) fn load(&self, wishes: LoadWishes) -> anyhow::Result<Configuration> {
+        let configuration = self.load_quietly(wishes)??;
+        for warning in &configuration.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(configuration)
+    }
+
+    /// The same for a command that reports faults and warnings itself.
+    pub(super) fn load_quietly(&self, wishes: LoadWishes) -> anyhow::Result<Result<Configuration, ConfigErrors>> {
         let options = LoadOptions {
             working_directory: std::env::current_dir()?,
             profile: self.profile.clone(),
@@ -63,12 +72,11 @@ impl Common {
             endpoint_faults: wishes.endpoint_faults,
             is_profile_required: wishes.is_profile_required,
         };
-        let configuration = config::load(&options, &|name| std::env::var(name).ok())?;
-        start_log(configuration.logging, wishes.log_level);
-        for warning in &configuration.warnings {
-            tracing::warn!("{warning}");
+        let loaded = config::load(&options, &|name| std::env::var(name).ok());
+        if let Ok(configuration) = &loaded {
+            start_log(configuration.logging, wishes.log_level);
         }
-        Ok(configuration)
+        Ok(loaded)
     }
 }
 

@@ -134,7 +134,7 @@ fn report(args: &LogArgs, source: AuditSource<'_>, now: Timestamp) -> Result<Rep
     }
     let filter = filter(args, now)?;
     let records = JsonlAuditReader::new(source.path)?.read_newest(&filter, args.limit)?;
-    Ok(Report { text: as_text(&records, args.debug), result: as_json(&records) })
+    Ok(Report::new(as_text(&records, args.debug), as_json(&records)))
 }
 
 fn filter(args: &LogArgs, now: Timestamp) -> Result<AuditFilter, LogError> {

@@ -31,7 +31,7 @@ pub(super) fn run(args: &MigrateOauthDbArgs) -> anyhow::Result<Report> {
     let old_keys = args.key_file.as_deref().map(read_old_keys).transpose()?.unwrap_or_default();
     let moved = take_over(&args.old, &old_keys, &settings, &home, &surroundings())
         .with_context(|| format!("nothing was moved from {}", args.old.display()))?;
-    Ok(Report { text: as_text(&moved), result: as_json(&moved) })
+    Ok(Report::new(as_text(&moved), as_json(&moved)))
 }
 
 fn as_text(moved: &Takeover) -> String {

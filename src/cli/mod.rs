@@ -4,6 +4,7 @@
 //! Exit codes: 0 fine, 1 handled failure, 2 wrong usage.
 
 mod context;
+mod doctor;
 mod hash_password;
 mod log;
 mod migrate_oauth_db;
@@ -33,6 +34,8 @@ enum Command {
     Run(run::RunArgs),
     /// Run SQL on the project's database and print the rows of the last statement
     Query(query::QueryArgs),
+    /// Check the project before it goes live: providers, addresses, files, the production checklist
+    Doctor(doctor::DoctorArgs),
     /// Show the newest records of the audit log, also while the server runs
     Log(log::LogArgs),
     /// Move sessions and clients of the Python product's oauth.db into auth.persistence; stop both servers first
@@ -55,6 +58,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(args) => in_system(false, serve::run(args)),
         Command::Run(args) => in_system(args.is_json, run::run(args)),
         Command::Query(args) => in_system(args.is_json, query::run(args)),
+        Command::Doctor(args) => in_system(args.is_json, doctor::run(args)),
         Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
         Command::MigrateOauthDb(args) => output::finish(&mut out, args.store.is_json, migrate_oauth_db::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),

@@ -16,12 +16,19 @@ pub(super) struct Report {
     pub(super) text: String,
     /// For programs; stands under `result`.
     pub(super) result: Value,
+    /// Whether what it found makes the command fail all the same.
+    pub(super) is_failure: bool,
 }
 
 impl Report {
     /// A report of text alone.
     pub(super) fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), result: Value::Null }
+        Self::new(text, Value::Null)
+    }
+
+    /// A report of something that went well.
+    pub(super) fn new(text: impl Into<String>, result: Value) -> Self {
+        Self { text: text.into(), result, is_failure: false }
     }
 }
 
@@ -36,10 +43,10 @@ pub(super) fn finish(out: &mut dyn Write, is_json: bool, outcome: anyhow::Result
     let (code, written) = match outcome {
         Ok(report) if is_json => {
             let document = json!({"status": "ok", "result": report.result});
-            (0, writeln!(out, "{}", ascii(&document)))
+            (u8::from(report.is_failure), writeln!(out, "{}", ascii(&document)))
         }
-        Ok(report) if report.text.is_empty() => (0, Ok(())),
-        Ok(report) => (0, writeln!(out, "{}", report.text.trim_end_matches('\n'))),
+        Ok(report) if report.text.is_empty() => (u8::from(report.is_failure), Ok(())),
+        Ok(report) => (u8::from(report.is_failure), writeln!(out, "{}", report.text.trim_end_matches('\n'))),
         Err(error) if error.is::<UsageError>() => (2, writeln!(err, "Error: {error}")),
         Err(error) if is_json => {
             let document = json!({"status": "error", "error": format!("{error:#}")});
@@ -143,7 +150,7 @@ mod tests {
     #[test]
     fn json_is_indented_and_in_ascii() {
         let mut out = Vec::new();
-        let report = Report { text: String::new(), result: json!("Käthe 🦆") };
+        let report = Report::new(String::new(), json!("Käthe 🦆"));
         finish(&mut out, true, Ok(report));
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "{\n  \"status\": \"ok\",\n  \"result\": \"K\\u00e4the \\ud83e\\udd86\"\n}\n");

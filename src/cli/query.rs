@@ -57,5 +57,5 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<Report> {
     } else {
         format!("✅ Query executed successfully!\n\n{}", render(&result))
     };
-    Ok(Report { text, result })
+    Ok(Report::new(text, result))
 }

@@ -44,5 +44,5 @@ fn report(rotation: &KeyRotation) -> Report {
         "key_file": key_file,
         "is_resumed": is_resumed,
     });
-    Report { text: lines.join("\n"), result }
+    Report::new(lines.join("\n"), result)
 }

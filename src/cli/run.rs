@@ -65,7 +65,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
     let outcome = workshop.worker.tool_calls.call_tool(call).await;
     workshop.stop().await?;
     let result = outcome.map_err(|error| anyhow!("{error}"))?;
-    Ok(Report { text: describe(&args, &result.value), result: Arc::unwrap_or_clone(result.value) })
+    Ok(Report::new(describe(&args, &result.value), Arc::unwrap_or_clone(result.value)))
 }
 
 fn describe(args: &RunArgs, value: &Value) -> String {

@@ -7,7 +7,6 @@ use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::ids::ClientId;
 use mxcp_actors::model::redirect_uri::RedirectUri;
 use mxcp_actors::model::scope::ScopeSet;
-use mxcp_actors::model::secret::Secret;
 use serde_json::{Map, Value};
 
 /// What a client may ask for when the file does not say.
@@ -31,7 +30,7 @@ fn read_client(table: &mut Table<'_, '_>, ids: &mut Vec<String>) -> Option<Confi
     });
     let name = table.require("name").and_then(|field| field.nonempty_text());
     // A secret that was left blank must not make the client a public one.
-    let secret = table.get_or_null("client_secret").map(|field| field.nonempty_text());
+    let secret = table.get_or_null("client_secret").map(|field| field.secret());
     let proof = read_proof(table, secret.is_some());
     let redirect_uris = table.get("redirect_uris").and_then(|field| field.list(|item| read_redirect_uri(&item)));
     let kinds = GrantType::ALL.map(|grant| (grant.as_str(), grant));
@@ -43,7 +42,7 @@ fn read_client(table: &mut Table<'_, '_>, ids: &mut Vec<String>) -> Option<Confi
         name: name?,
         auth_method,
         keys,
-        secret: secret.map(|secret| secret.map(Secret::new)).map_or(Some(None), |secret| secret.map(Some))?,
+        secret: secret.map_or(Some(None), |secret| secret.map(Some))?,
         redirect_uris: redirect_uris.unwrap_or_default(),
         grant_types: grant_types.unwrap_or_else(|| vec![GrantType::AuthorizationCode]),
         scopes: scopes.unwrap_or_else(|| ScopeSet::from_iter([DEFAULT_SCOPE])),

@@ -3,7 +3,7 @@
 use super::endpoint_file::{EndpointFile, EndpointKind};
 use super::error::{ConfigError, ConfigErrors};
 use super::files;
-use super::reader::{Field, Source};
+use super::reader::{Field, Notes, Source};
 use super::settings::ProjectPaths;
 use super::tool_file::{self, Contents, FilePlace};
 use super::tree;
@@ -114,7 +114,7 @@ fn load_file(root: &Path, path: &Path, kind: EndpointKind, endpoints: &mut Endpo
     let (contents, faults) = match node {
         Ok(node) => {
             let contents = tool_file::read(&Field::root(&node, &source), kind, FilePlace { root, path, name: &name });
-            let (faults, warnings) = source.finish();
+            let Notes { faults, warnings, .. } = source.finish();
             if !contents.is_disabled {
                 endpoints.warnings.extend(warnings);
             }

@@ -93,6 +93,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         tools: loaded.tools,
         endpoint_files: loaded.files,
         warnings: findings.warnings,
+        literal_secrets: findings.literal_secrets,
         user_file,
         root,
     })
@@ -103,13 +104,15 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
 struct Findings {
     errors: Vec<ConfigError>,
     warnings: Vec<String>,
+    literal_secrets: Vec<String>,
 }
 
 impl Findings {
     fn take(&mut self, source: Source<'_>) {
-        let (errors, warnings) = source.finish();
-        self.errors.extend(errors);
-        self.warnings.extend(warnings);
+        let notes = source.finish();
+        self.errors.extend(notes.faults);
+        self.warnings.extend(notes.warnings);
+        self.literal_secrets.extend(notes.literal_secrets);
     }
 
     fn into_errors(self) -> ConfigErrors {

@@ -47,7 +47,8 @@ fn read_key_of(table: &mut Table<'_, '_>, key: &'static str) -> Option<Secret> {
 }
 
 fn read_key(field: &Field<'_>) -> Option<Secret> {
-    let text = field.nonempty_text()?;
+    let secret = field.secret()?;
+    let text = secret.expose();
     if !is_key(text.trim()) {
         field.fault("expected 32 random bytes in base64 or hexadecimal, such as `openssl rand -base64 32` prints");
         return None;

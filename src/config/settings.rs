@@ -50,6 +50,8 @@ pub struct Configuration {
     pub endpoint_files: Vec<EndpointFile>,
     /// What is not wrong but deserves a look; one sentence each.
     pub warnings: Vec<String>,
+    /// Where secrets stand in the user configuration itself, as file, line and key.
+    pub literal_secrets: Vec<String>,
 }
 
 /// The project's folders, absolute.

@@ -2,6 +2,7 @@
 
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::adapters::local_users::{LocalUser, LocalUsers};
+use crate::adapters::system::SystemClock;
 use crate::adapters::upstream::atlassian::AtlassianIdp;
 use crate::adapters::upstream::github::GitHubIdp;
 use crate::adapters::upstream::google::google;
@@ -11,7 +12,7 @@ use crate::adapters::upstream::salesforce::SalesforceIdp;
 use crate::adapters::upstream::settings::UpstreamApp;
 use crate::config::{AppSettings, KeycloakSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
 use crate::http::routes::CallbackRoute;
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::UpstreamIdp;
@@ -47,35 +48,79 @@ pub(super) fn callbacks(providers: &[ProviderSettings]) -> Vec<CallbackRoute> {
     providers.iter().filter_map(callback).collect()
 }
 
+/// The identity providers alone, of which nothing is fetched yet.
+///
+/// # Errors
+/// When a setting cannot work.
+pub fn identity_providers(providers: &[ProviderSettings], base_url: &str) -> anyhow::Result<Vec<Arc<dyn UpstreamIdp>>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let surroundings = Surroundings { base_url, http: HttpClient::new(&HttpClientSettings::default())?, clock: &clock };
+    let mut found = Vec::new();
+    for provider in providers {
+        found.extend(identity_provider(provider, &surroundings)?.map(Provider::into_port));
+    }
+    Ok(found)
+}
+
 fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) -> anyhow::Result<LoginMethod> {
+    if let ProviderKind::Local(local) = &provider.kind {
+        return local_users(local);
+    }
+    let idp = identity_provider(provider, surroundings)?;
+    let idp = idp.ok_or_else(|| anyhow!("auth.{}: people do not sign in there", provider.name))?;
+    match &idp {
+        Provider::Described(idp) => tell_refresh_hint(&**idp),
+        Provider::OpenId(idp) => discover(Arc::clone(idp)),
+    }
+    Ok(LoginMethod::Provider(idp.into_port()))
+}
+
+/// An identity provider.
+enum Provider {
+    /// The configuration says all about it.
+    Described(Arc<dyn UpstreamIdp>),
+    /// It says the rest itself.
+    OpenId(Arc<OidcIdp>),
+}
+
+impl Provider {
+    fn into_port(self) -> Arc<dyn UpstreamIdp> {
+        match self {
+            Self::Described(idp) => idp,
+            Self::OpenId(idp) => idp,
+        }
+    }
+}
+
+/// The provider; `None` for local users.
+fn identity_provider(provider: &ProviderSettings, surroundings: &Surroundings<'_>) -> anyhow::Result<Option<Provider>> {
     let (http, clock) = (surroundings.http.clone(), Arc::clone(surroundings.clock));
+    let app = |app| upstream_app(app, surroundings);
     let name = &provider.name;
-    let idp: Arc<dyn UpstreamIdp> = match &provider.kind {
-        ProviderKind::Local(local) => return local_users(local),
-        ProviderKind::Github(app) => {
-            Arc::new(GitHubIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+    let context = || name_of(name);
+    Ok(Some(match &provider.kind {
+        ProviderKind::Local(_) => return Ok(None),
+        ProviderKind::Github(settings) => {
+            Provider::Described(Arc::new(GitHubIdp::new(app(settings), http, clock).with_context(context)?))
         }
-        ProviderKind::Oidc(oidc) => {
-            let settings = open_id(name, oidc, surroundings);
-            return Ok(discovered(OidcIdp::new(settings, http, clock).context("auth.oidc")?));
+        ProviderKind::Atlassian(settings) => {
+            Provider::Described(Arc::new(AtlassianIdp::new(app(settings), http, clock).with_context(context)?))
         }
-        ProviderKind::Google(app) => {
-            let idp = google(upstream_app(app, surroundings), http, clock);
-            return Ok(discovered(idp.context(name_of(name))?));
+        ProviderKind::Salesforce(settings) => {
+            Provider::Described(Arc::new(SalesforceIdp::new(app(settings), http, clock).with_context(context)?))
+        }
+        ProviderKind::Google(settings) => {
+            Provider::OpenId(Arc::new(google(app(settings), http, clock).with_context(context)?))
         }
         ProviderKind::Keycloak(settings) => {
-            let idp = keycloak(realm(settings, surroundings), http, clock);
-            return Ok(discovered(idp.context(name_of(name))?));
+            Provider::OpenId(Arc::new(keycloak(realm(settings, surroundings), http, clock).with_context(context)?))
         }
-        ProviderKind::Atlassian(app) => {
-            Arc::new(AtlassianIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+        ProviderKind::Oidc(settings) => {
+            // Its people may go by another name than the block.
+            let settings = open_id(name, settings, surroundings);
+            Provider::OpenId(Arc::new(OidcIdp::new(settings, http, clock).context("auth.oidc")?))
         }
-        ProviderKind::Salesforce(app) => {
-            Arc::new(SalesforceIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
-        }
-    };
-    tell_refresh_hint(&*idp);
-    Ok(LoginMethod::Provider(idp))
+    }))
 }
 
 /// Tells the operator when a provider's tokens can never be refreshed with this configuration.
@@ -125,14 +170,11 @@ fn realm(keycloak: &KeycloakSettings, surroundings: &Surroundings<'_>) -> Keyclo
 }
 
 /// Asks the provider who it is, while the daemon goes on starting.
-fn discovered(idp: OidcIdp) -> LoginMethod {
-    let idp = Arc::new(idp);
-    let early = Arc::clone(&idp);
+fn discover(idp: Arc<OidcIdp>) {
     actix_rt::spawn(async move {
-        early.warm_up().await;
-        tell_refresh_hint(&*early);
+        idp.warm_up().await;
+        tell_refresh_hint(&*idp);
     });
-    LoginMethod::Provider(idp)
 }
 
 fn local_users(local: &LocalSettings) -> anyhow::Result<LoginMethod> {

@@ -6,7 +6,9 @@ mod identity;
 mod stores;
 mod verifier;
 
+pub use identity::identity_providers;
 pub use stores::{new_home, persistence_settings, surroundings};
+pub use verifier::trusted_issuer;
 
 use crate::adapters::client_keys::HttpClientKeys;
 use crate::adapters::client_metadata::HttpClientMetadata;

@@ -32,6 +32,9 @@ pub(super) fn door(
     if let Some(issuer) = &configuration.auth.verifier {
         let scopes = issuer.scope.union(&settings.required_scopes);
         let verifier = verifier(issuer, settings, &definitions.user_mapping)?;
+        // Its keys are fetched ahead of the first call.
+        let early = Arc::clone(&verifier);
+        actix_rt::spawn(async move { early.warm_up().await });
         let guard = ResourceGuard::verifying(Arc::clone(&verifier) as _, settings, &scopes)?;
         return Ok((TokenSource::OtherIssuer(verifier), guard, scopes));
     }
@@ -43,7 +46,7 @@ pub(super) fn door(
     Ok((TokenSource::NotNeeded, ResourceGuard::open(), scopes))
 }
 
-/// Checks the tokens of `issuer`, whose keys are fetched ahead of the first call.
+/// Checks the tokens of `issuer`.
 fn verifier(
     issuer: &VerifierConfiguration,
     settings: &Settings,
@@ -67,10 +70,18 @@ fn verifier(
         HttpClient::new(&http)?,
         Arc::new(SystemClock),
     )?;
-    let verifier = Arc::new(verifier);
-    let early = Arc::clone(&verifier);
-    actix_rt::spawn(async move { early.warm_up().await });
-    Ok(verifier)
+    Ok(Arc::new(verifier))
+}
+
+/// The issuer whose tokens are accepted, of which nothing is fetched yet; `None` when this server
+/// issues tokens itself.
+///
+/// # Errors
+/// When a setting cannot work.
+pub fn trusted_issuer(configuration: &Configuration) -> anyhow::Result<Option<Arc<OidcVerifier>>> {
+    let Some(issuer) = &configuration.auth.verifier else { return Ok(None) };
+    let settings = super::settings(configuration, &configuration.http.base_url(None))?;
+    verifier(issuer, &settings, &Arc::default()).map(Some)
 }
 
 /// The URLs of the MCP endpoint: a client asks the issuer for a token for the one that it was given.

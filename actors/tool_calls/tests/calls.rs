@@ -282,3 +282,57 @@ async fn sql_that_asks_for_the_providers_token_gets_a_fresh_one() {
     assert!(rig.sql.queries().iter().all(|query| query.caller.external_token.matches("upstream-at-1")));
     assert_eq!(rig.idp.refreshed_with(), ["old-rt", "old-rt"]);
 }
+
+/// A session whose provider's token seems to work for long, and a call that needs it.
+async fn with_token(rig: &Rig, refresh: Option<&str>) -> CallTool {
+    let session = NewSession {
+        client_id: Some(ClientId::new("app")),
+        user: samples::user("ada"),
+        scopes: scopes("read"),
+        resource: Resource::parse(samples::RESOURCE).unwrap(),
+        upstream: Some(samples::upstream_tokens("old-at", refresh, None)),
+    };
+    let id = rig.sessions.open_session(session).await.unwrap().id;
+    CallTool { principal: Arc::new(samples::principal("ada", &id)), ..call("remote", &json!({})) }
+}
+
+fn tokens_shown(rig: &Rig) -> Vec<String> {
+    rig.sql.queries().iter().map(|query| query.caller.external_token.expose().to_owned()).collect()
+}
+
+#[actix::test]
+async fn a_token_that_the_api_refuses_is_replaced_and_the_query_runs_once_more() {
+    let rig = Rig::start(Login::Provider).await;
+    let tools = worker(&rig);
+    rig.sql.refuse_token("old-at");
+    let call = with_token(&rig, Some("old-rt")).await;
+    tools.call_tool(call.clone()).await.unwrap();
+    assert_eq!(tokens_shown(&rig), ["old-at", "upstream-at-1"]);
+    tools.call_tool(call).await.unwrap();
+    assert_eq!(tokens_shown(&rig), ["old-at", "upstream-at-1", "upstream-at-1"]);
+    assert_eq!(rig.idp.refreshed_with(), ["old-rt"]);
+}
+
+#[actix::test]
+async fn a_refused_token_that_cannot_be_replaced_is_the_error_of_the_call() {
+    let rig = Rig::start(Login::Provider).await;
+    let tools = worker(&rig);
+    rig.sql.refuse_token("old-at");
+    let failed = tools.call_tool(with_token(&rig, None).await).await.unwrap_err();
+    assert!(matches!(&failed, CallToolError::Sql(SqlError::TokenRefused(_))), "{failed:?}");
+    rig.idp.fail_next(FakeIdp::faulty());
+    let failed = tools.call_tool(with_token(&rig, Some("old-rt")).await).await.unwrap_err();
+    assert!(matches!(&failed, CallToolError::ExternalToken(_)), "{failed:?}");
+    assert_eq!(tokens_shown(&rig), ["old-at", "old-at"]);
+}
+
+#[actix::test]
+async fn a_token_is_not_replaced_for_ever() {
+    let rig = Rig::start(Login::Provider).await;
+    let tools = worker(&rig);
+    let call = with_token(&rig, Some("old-rt")).await;
+    let refused = SqlError::TokenRefused("GET https://api.example.com/ answered with status 401".to_owned());
+    rig.sql.answer_with(Err(refused.clone()));
+    assert_eq!(tools.call_tool(call).await.unwrap_err(), CallToolError::Sql(refused));
+    assert_eq!(tokens_shown(&rig).len(), 2);
+}

@@ -151,6 +151,9 @@ impl Fetches {
         match (error, state.fault.take()) {
             (SqlError::Failed(_), Some(fault)) => match fault {
                 SqlError::Failed(text) => SqlError::Failed(state.redacted(text)),
+                // Statements before this one may have changed something, which a second try would
+                // change once more.
+                SqlError::TokenRefused(text) if state.statement > 0 => SqlError::Failed(state.redacted(text)),
                 SqlError::TokenRefused(text) => SqlError::TokenRefused(state.redacted(text)),
                 other => other,
             },

@@ -32,7 +32,7 @@ use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::entropy::Entropy;
 use mxcp_actors::ports::grant_store::GrantStore;
 use mxcp_actors::ports::session_store::SessionStore;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What keeps the state.
@@ -64,6 +64,17 @@ pub struct PersistenceSettings {
     pub path: PathBuf,
     /// The keys that protect it.
     pub keys: KeySource,
+}
+
+impl PersistenceSettings {
+    /// The file that holds the keys; `None` when they are configured.
+    #[must_use]
+    pub fn key_file(&self) -> Option<&Path> {
+        match &self.keys {
+            KeySource::File(path) => Some(path),
+            KeySource::Given(_) => None,
+        }
+    }
 }
 
 /// What stores need of the machine.

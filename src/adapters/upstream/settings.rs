@@ -2,6 +2,7 @@
 
 use mxcp_actors::model::loopback::is_this_machine;
 use mxcp_actors::model::secret::Secret;
+use mxcp_actors::ports::upstream_idp::ProviderEndpoint;
 use url::Url;
 
 /// A provider's settings that cannot work.
@@ -49,6 +50,14 @@ impl UpstreamApp {
         required("client_secret", self.client_secret.expose())?;
         endpoint("callback_path", &self.redirect_uri)?;
         Ok((endpoint("auth_url", &self.auth_url)?, endpoint("token_url", &self.token_url)?))
+    }
+
+    /// The endpoints that the configuration names.
+    pub(super) fn endpoints(&self) -> Vec<ProviderEndpoint> {
+        vec![
+            ProviderEndpoint::new("authorization endpoint", &self.auth_url),
+            ProviderEndpoint::new("token endpoint", &self.token_url),
+        ]
     }
 
     /// The scopes to ask for, one by one.

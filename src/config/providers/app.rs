@@ -27,13 +27,9 @@ pub(super) enum ScopeDefault<'a> {
 /// Reads who we are at a provider.
 pub(super) fn read_registration(table: &mut Table<'_, '_>) -> Option<Registration> {
     let client_id = table.require("client_id").and_then(|field| field.nonempty_text());
-    let client_secret = table.require("client_secret").and_then(|field| field.nonempty_text());
+    let client_secret = table.require("client_secret").and_then(|field| field.secret());
     let callback_path = table.require("callback_path").and_then(|field| read_callback_path(&field));
-    Some(Registration {
-        client_id: client_id?,
-        client_secret: Secret::new(client_secret?),
-        callback_path: callback_path?,
-    })
+    Some(Registration { client_id: client_id?, client_secret: client_secret?, callback_path: callback_path? })
 }
 
 /// Reads the block of a provider whose addresses stand in it.

@@ -7,7 +7,7 @@ mod table;
 mod tests;
 
 pub(super) use scalars::{is_loopback, parse_boolean};
-pub(super) use source::Source;
+pub(super) use source::{Notes, Source};
 pub(super) use table::Table;
 
 use super::tree::{Entry, Node, NodeValue};

@@ -4,6 +4,7 @@ use super::Field;
 use crate::config::references::References;
 use crate::config::suggestion;
 use crate::config::tree::NodeValue;
+use mxcp_actors::model::secret::Secret;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,19 @@ impl Field<'_> {
             return None;
         }
         Some(text)
+    }
+
+    /// A secret, which had better not stand in the file itself.
+    pub(in crate::config) fn secret(&self) -> Option<Secret> {
+        let secret = self.nonempty_text().map(Secret::new);
+        if let NodeValue::Text(text) = &self.node.value
+            && self.is_active
+            && !References::is_in(text)
+        {
+            let place = format!("{}:{}: {}", self.source.file.display(), self.line, self.path);
+            self.source.literal_secrets.borrow_mut().push(place);
+        }
+        secret
     }
 
     /// The absolute path of a file or folder.

@@ -15,12 +15,30 @@ pub(in crate::config) struct Source<'a> {
     faults: RefCell<Vec<ConfigError>>,
     /// Things that deserve a look so far.
     pub(super) warnings: RefCell<Vec<String>>,
+    /// Where secrets stand in the file itself.
+    pub(super) literal_secrets: RefCell<Vec<String>>,
+}
+
+/// What was noted of a file.
+pub(in crate::config) struct Notes {
+    /// Faults, by line.
+    pub(in crate::config) faults: Vec<ConfigError>,
+    /// Warnings.
+    pub(in crate::config) warnings: Vec<String>,
+    /// Where secrets stand in the file itself, as file, line and key.
+    pub(in crate::config) literal_secrets: Vec<String>,
 }
 
 impl<'a> Source<'a> {
     /// Begins to read `file`, whose texts may hold references if `references` are given.
     pub(in crate::config) fn new(file: &Path, references: Option<References<'a>>) -> Self {
-        Self { file: file.to_owned(), references, faults: RefCell::default(), warnings: RefCell::default() }
+        Self {
+            file: file.to_owned(),
+            references,
+            faults: RefCell::default(),
+            warnings: RefCell::default(),
+            literal_secrets: RefCell::default(),
+        }
     }
 
     /// Notes a fault.
@@ -30,10 +48,10 @@ impl<'a> Source<'a> {
         self.faults.borrow_mut().push(error);
     }
 
-    /// Everything that was noted: faults by line, and warnings.
-    pub(in crate::config) fn finish(self) -> (Vec<ConfigError>, Vec<String>) {
+    /// Everything that was noted.
+    pub(in crate::config) fn finish(self) -> Notes {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| fault.line);
-        (faults, self.warnings.into_inner())
+        Notes { faults, warnings: self.warnings.into_inner(), literal_secrets: self.literal_secrets.into_inner() }
     }
 }

@@ -10,7 +10,7 @@ fn faults(text: &str, read: impl FnOnce(&mut Table<'_, '_>)) -> Vec<String> {
     let references = References { env: &env, root: Path::new("/") };
     let source = Source::new(Path::new("x.yml"), Some(references));
     Field::root(&node, &source).visit(read);
-    source.finish().0.iter().map(ToString::to_string).collect()
+    source.finish().faults.iter().map(ToString::to_string).collect()
 }
 
 #[test]

@@ -232,6 +232,9 @@ async fn a_failed_request_is_the_error_of_the_query() {
     assert_eq!(error, "GET https://api.example/missing answered with status 404: Not Found");
     let refused = engine.query(by(ask(call("https://api.example/refused")), "ada")).await.unwrap_err();
     assert_eq!(refused, SqlError::TokenRefused("GET https://api.example/refused answered with status 401".to_owned()));
+    let after_a_change = format!("CREATE TABLE changed (n INTEGER); {}", call("https://api.example/refused"));
+    let refused = engine.query(by(ask(after_a_change), "ada")).await.unwrap_err();
+    assert!(matches!(refused, SqlError::Failed(_)), "what has changed something must not run again: {refused:?}");
     let repeated = failure(&engine, ask(call("https://api.example/repeats"))).await;
     assert_eq!(repeated, "GET https://api.example/repeats answered with status 400: [redacted] is bad");
     // What DuckDB would quote of the statement: the values of headers are in it.

@@ -21,7 +21,8 @@ use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::PortFuture;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::{
-    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+    ProviderEndpoint, RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange,
+    UpstreamIdp,
 };
 use serde_json::Value;
 use sites::Site;
@@ -102,6 +103,10 @@ impl UpstreamIdp for AtlassianIdp {
 
     fn requested_scopes(&self) -> Vec<String> {
         self.settings.scopes()
+    }
+
+    fn endpoints(&self) -> PortFuture<'_, Result<Vec<ProviderEndpoint>, UpstreamError>> {
+        Box::pin(std::future::ready(Ok(self.settings.endpoints())))
     }
 
     /// Where to send the browser. Consent is asked for each time: without that prompt nobody who

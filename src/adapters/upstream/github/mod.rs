@@ -26,7 +26,8 @@ use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::PortFuture;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::{
-    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+    ProviderEndpoint, RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange,
+    UpstreamIdp,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -166,6 +167,10 @@ impl UpstreamIdp for GitHubIdp {
 
     fn requested_scopes(&self) -> Vec<String> {
         self.settings.scopes()
+    }
+
+    fn endpoints(&self) -> PortFuture<'_, Result<Vec<ProviderEndpoint>, UpstreamError>> {
+        Box::pin(std::future::ready(Ok(self.settings.endpoints())))
     }
 
     fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {

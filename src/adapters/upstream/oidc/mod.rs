@@ -39,7 +39,8 @@ use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::PortFuture;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::{
-    RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
+    ProviderEndpoint, RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange,
+    UpstreamIdp,
 };
 use serde_json::Value;
 use signed_token::{Claims, TokenFault};
@@ -292,6 +293,29 @@ impl UpstreamIdp for OidcIdp {
 
     fn requested_scopes(&self) -> Vec<String> {
         self.settings.scope.split_ascii_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Fetches the discovery document and the keys: without them nobody can sign in.
+    fn endpoints(&self) -> PortFuture<'_, Result<Vec<ProviderEndpoint>, UpstreamError>> {
+        Box::pin(async move {
+            let metadata = self.metadata().await?;
+            self.keys(&metadata).await?;
+            let mut endpoints = vec![
+                ProviderEndpoint::new("discovery document", &self.settings.config_url),
+                ProviderEndpoint::new("keys", metadata.jwks_uri.as_str()),
+                ProviderEndpoint::new("authorization endpoint", metadata.authorization_endpoint.as_str()),
+                ProviderEndpoint::new("token endpoint", metadata.token_endpoint.as_str()),
+            ];
+            let more = [
+                ("userinfo endpoint", &metadata.userinfo_endpoint),
+                ("revocation endpoint", &metadata.revocation_endpoint),
+            ];
+            endpoints.extend(
+                more.into_iter()
+                    .filter_map(|(what, url)| url.as_ref().map(|url| ProviderEndpoint::new(what, url.as_str()))),
+            );
+            Ok(endpoints)
+        })
     }
 
     fn authorization_url(&self, request: UpstreamAuthorization) -> PortFuture<'_, Result<String, UpstreamError>> {

@@ -31,7 +31,7 @@ use mxcp_actors::model::token::AccessGrant;
 use mxcp_actors::ports::PortFuture;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::token_verifier::{TokenVerifier, VerifyError};
-use mxcp_actors::ports::upstream_idp::UpstreamError;
+use mxcp_actors::ports::upstream_idp::{ProviderEndpoint, UpstreamError};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,20 +120,30 @@ impl OidcVerifier {
     /// An issuer that cannot be reached is no reason not to start: the log says so, and the first
     /// call tries again.
     pub async fn warm_up(&self) {
-        let outcome = async {
-            let metadata = self.metadata().await?;
-            match &metadata.check {
-                CheckPlace::Keys(url) => self.keys.get(self.key_source(url)).await.map(drop),
-                CheckPlace::Introspection(..) => Ok(()),
-            }
-        };
         let provider = self.name();
-        match outcome.await {
-            Ok(()) => tracing::info!(provider, "the issuer of access tokens is ready"),
+        match self.endpoints().await {
+            Ok(_) => tracing::info!(provider, "the issuer of access tokens is ready"),
             Err(error) => {
                 tracing::warn!(provider, %error, "the issuer of access tokens is not ready; calls fail until it is");
             }
         }
+    }
+
+    /// The issuer's endpoints that tokens are checked with. Fetches its metadata, and its keys
+    /// where they are needed.
+    ///
+    /// # Errors
+    /// When the issuer cannot be reached, or what it publishes cannot be used.
+    pub async fn endpoints(&self) -> Result<Vec<ProviderEndpoint>, UpstreamError> {
+        let metadata = self.metadata().await?;
+        let place = match &metadata.check {
+            CheckPlace::Keys(url) => {
+                self.keys.get(self.key_source(url)).await?;
+                ProviderEndpoint::new("keys", url.as_str())
+            }
+            CheckPlace::Introspection(url, _) => ProviderEndpoint::new("introspection endpoint", url.as_str()),
+        };
+        Ok(vec![ProviderEndpoint::new("discovery document", &self.settings.config_url), place])
     }
 
     fn name(&self) -> &str {

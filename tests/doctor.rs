@@ -1,0 +1,124 @@
+//! `mxcp doctor`: what it finds before a server goes live, as the program itself says it.
+
+use crate::common::{FakeProvider, GitHubApp, Setup, TestApp};
+use crate::config_project::Project;
+use crate::upstream_support::dead_address;
+use serde_json::{Value, json};
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output};
+
+/// What the program says of the project, and its exit code.
+async fn examined(project: &Project, options: &[&str]) -> (Output, i32) {
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_mxcp"));
+    doctor.current_dir(project.root()).env_clear().envs(&project.env).args(["doctor"]).args(options);
+    let output = tokio::task::spawn_blocking(move || doctor.output().unwrap()).await.unwrap();
+    let code = output.status.code().unwrap();
+    (output, code)
+}
+
+async fn checks(project: &Project) -> (Vec<Value>, i32) {
+    let (output, code) = examined(project, &["--json-output"]).await;
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(document["status"], "ok");
+    let checks = document["result"]["checks"].as_array().unwrap().clone();
+    let has_error = checks.iter().any(|check| check["status"] == "error");
+    assert_eq!((code, document["result"]["status"] == "error"), (i32::from(has_error), has_error), "{document:#}");
+    (checks, code)
+}
+
+/// The statuses and messages of one check.
+fn of<'a>(checks: &'a [Value], name: &str) -> Vec<(&'a str, &'a str)> {
+    let text = |check: &'a Value, key: &str| check[key].as_str().unwrap();
+    checks.iter().filter(|check| check["check"] == name).map(|c| (text(c, "status"), text(c, "message"))).collect()
+}
+
+fn private(project: &Project) {
+    set_permissions(project.root().join("config.yml"), Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_and_files_that_are_private_are_fine() {
+    let github = GitHubApp::start().await;
+    let project = github.setup().with_persistence("sqlite").write();
+    private(&project);
+    let (checks, code) = checks(&project).await;
+    assert_eq!(code, 0, "{checks:#?}");
+    let provider = of(&checks, "provider");
+    assert_eq!(provider.len(), 2, "{provider:?}");
+    assert!(provider.iter().all(|(status, message)| *status == "ok" && message.contains("answers")), "{provider:?}");
+    let [(_, callback)] = of(&checks, "callback")[..] else { panic!("{checks:#?}") };
+    assert!(callback.contains("/callback/github"), "{callback}");
+    assert!(of(&checks, "file_mode").contains(&("ok", of(&checks, "file_mode")[0].1)));
+    let [(status, secrets)] = of(&checks, "secrets")[..] else { panic!("{checks:#?}") };
+    assert!(status == "warning" && secrets.contains("github.client_secret"), "{secrets}");
+    assert!(!secrets.contains("secret-at-github"), "{secrets}");
+    assert_eq!(of(&checks, "persistence")[0].0, "ok");
+}
+
+#[tokio::test]
+async fn every_line_of_the_checklist_is_looked_at() {
+    let github = GitHubApp::start().await;
+    let mut setup = github.setup();
+    setup.auth["github"]["scope"] = json!("read:user repo");
+    setup.auth["clients"] = json!([{
+        "client_id": "dev-client", "name": "For development", "redirect_uris": ["http://localhost:3000/callback"],
+    }]);
+    let project = setup.write();
+    set_permissions(project.root().join("config.yml"), Permissions::from_mode(0o644)).unwrap();
+    let (checks, code) = checks(&project).await;
+    let status = |name: &str| of(&checks, name).first().map(|(status, _)| (*status).to_owned()).unwrap_or_default();
+    for (name, expected) in [
+        ("persistence", "warning"),
+        ("file_mode", "error"),
+        ("secrets", "warning"),
+        ("https", "warning"),
+        ("redirect_uris", "warning"),
+        ("scopes", "warning"),
+        ("development_clients", "warning"),
+        ("audit", "ok"),
+        ("monitoring", "skipped"),
+    ] {
+        assert_eq!(status(name), expected, "{name}: {checks:#?}");
+    }
+    assert_eq!(code, 1);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_an_error() {
+    let (_held, address) = dead_address();
+    let auth = FakeProvider::setup_at(&format!("http://{address}")).auth;
+    let project = Setup { auth, ..Setup::default() }.write();
+    private(&project);
+    let (checks, code) = checks(&project).await;
+    let [(status, message)] = of(&checks, "provider")[..] else { panic!("{checks:#?}") };
+    assert!(code == 1 && status == "error" && message.contains("could not be reached"), "{message}");
+}
+
+#[tokio::test]
+async fn what_answers_at_the_public_url_must_be_this_server() {
+    let app = TestApp::start().await;
+    let project = |base_url: &str| {
+        let http = json!({"host": "127.0.0.1", "base_url": base_url});
+        let project = Setup { http, ..Setup::default() }.write();
+        private(&project);
+        project
+    };
+    let (same, _) = checks(&project(&app.address)).await;
+    assert_eq!(of(&same, "issuer"), [("ok", &*format!("{0} answers as {0}", app.address))]);
+    let other = app.address.replace("127.0.0.1", "localhost");
+    let (other, code) = checks(&project(&other)).await;
+    assert_eq!((of(&other, "issuer")[0].0, code), ("error", 1), "{other:#?}");
+}
+
+#[tokio::test]
+async fn people_read_a_line_for_each_check_and_what_to_do() {
+    let mut setup = Setup::default();
+    setup.auth["lifetimes"] = json!({"nonsense": 1});
+    let project = setup.write();
+    let (output, code) = examined(&project, &[]).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(code, 1);
+    assert!(text.contains("✗ configuration: config.yml") && text.contains("→ correct it"), "{text}");
+    assert!(text.ends_with("1 errors, 0 warnings\n"), "{text}");
+}
