@@ -116,6 +116,10 @@ fn the_defaults_that_full_yaml_shows_are_the_defaults() {
     assert_eq!((full.http.port, full.http.host.as_str()), (least.http.port, least.http.host.as_str()));
     assert_eq!(full.http.trust_proxy, least.http.trust_proxy);
     assert_eq!(full.http.is_stateless, least.http.is_stateless);
+    assert_eq!(
+        (full.http_fetch.timeout, full.http_fetch.max_size),
+        (least.http_fetch.timeout, least.http_fetch.max_size)
+    );
     let site = load_user(&read("full-site.yaml"), "mxcp: 1\n").unwrap();
     assert_eq!(site.duckdb.query_timeout, least.duckdb.query_timeout);
     assert_eq!(site.duckdb.query_timeout, Duration::from_secs(30));

@@ -20,3 +20,5 @@ mod scopes;
 pub mod settings;
 mod token;
 mod url;
+
+pub(super) use error::clean_text;
