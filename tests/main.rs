@@ -46,6 +46,7 @@ mod tidy;
 mod upstream_atlassian;
 mod upstream_faults;
 mod upstream_github;
+mod upstream_github_groups;
 mod upstream_google;
 mod upstream_http;
 mod upstream_keycloak;

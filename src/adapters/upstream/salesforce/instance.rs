@@ -3,11 +3,13 @@
 use super::NAME;
 use crate::adapters::upstream::error::unusable;
 use crate::adapters::upstream::settings::parse_endpoint;
+use mxcp_actors::model::loopback::is_this_machine;
 use mxcp_actors::ports::upstream_idp::UpstreamError;
 use url::{Host, Url};
 
 /// Domains that Salesforce alone gives hosts in.
-const DOMAINS: [&str; 5] = [".salesforce.com", ".force.com", ".my.site.com", ".cloudforce.com", ".salesforce.mil"];
+const DOMAINS: [&str; 6] =
+    [".salesforce.com", ".force.com", ".my.site.com", ".cloudforce.com", ".salesforce.mil", ".sfcrmproducts.cn"];
 
 /// Where the profile of a token's owner is: on the server that the token answer names, never at a
 /// fixed host. Unlike the identity URL, the profile is always that of the token's owner.
@@ -41,10 +43,12 @@ fn is_trusted(url: &Url, token_url: &Url) -> bool {
     url.origin() == token_url.origin() || (url.scheme() == "https" && url.port().is_none() && is_salesforce(url))
 }
 
-/// Whether only people of one organization can sign in at that address. At `login.salesforce.com`
-/// everybody with an account at Salesforce can, whoever set their organization up.
+/// Whether only people of one organization can sign in at that address, as far as is known. At
+/// `login.salesforce.com` everybody with an account at Salesforce can, whoever set their
+/// organization up. A provider on this machine is somebody's own.
 pub(super) fn is_of_one_organization(url: &Url) -> bool {
-    !is_salesforce(url) || matches!(url.host(), Some(Host::Domain(name)) if name.contains(".my."))
+    let is_my_domain = || matches!(url.host(), Some(Host::Domain(name)) if name.contains(".my."));
+    is_this_machine(url) || (is_salesforce(url) && is_my_domain())
 }
 
 fn is_salesforce(url: &Url) -> bool {
@@ -114,14 +118,20 @@ mod tests {
             "https://acme.my.salesforce.com/services/oauth2/token",
             "https://acme--dev.sandbox.my.salesforce.com/x",
             "https://acme.my.site.com/x",
+            "https://acme.my.sfcrmproducts.cn/x",
             "http://127.0.0.1:80/x",
-            "https://login.acme.example/x",
         ] {
             assert!(is_of_one(one), "{one}");
         }
-        for everybody in
-            [LOGIN, "https://test.salesforce.com/x", "https://na1.salesforce.com/", "https://login.salesforce.mil"]
-        {
+        for everybody in [
+            LOGIN,
+            "https://test.salesforce.com/x",
+            "https://na1.salesforce.com/",
+            "https://login.salesforce.mil",
+            "https://login.sfcrmproducts.cn/x",
+            "https://acme.my.evil.example/x",
+            "https://login.acme.example/x",
+        ] {
             assert!(!is_of_one(everybody), "{everybody}");
         }
     }
