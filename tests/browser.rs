@@ -1,7 +1,9 @@
 //! A real browser against the real binary: what people see works with what browsers enforce,
 //! such as the pages' own security policy, which no other client of the tests obeys.
 
+use crate::common::{GitHubApp, Setup, TestApp};
 use crate::daemon_process::{Daemon, repository, run};
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -33,6 +35,21 @@ fn a_client_is_allowed_or_refused_and_gets_the_answer() {
 #[test]
 fn the_browser_goes_on_to_an_application_with_a_scheme_of_its_own() {
     play("application");
+}
+
+#[tokio::test]
+async fn a_person_chooses_where_to_sign_in() {
+    let github = GitHubApp::start().await;
+    let mut setup = Setup::default();
+    let auth = setup.auth.as_object_mut().unwrap();
+    auth.remove("provider");
+    auth.insert("providers".to_owned(), json!(["github", "local"]));
+    auth.insert("github".to_owned(), github.block());
+    let app = TestApp::with(setup).await;
+    let script = repository().join("tests/clients/browser_visit.mjs");
+    let mut node = Command::new("node");
+    node.arg(script).arg(driver()).args([&app.issuer, "choice", &github.repositories()]);
+    tokio::task::spawn_blocking(move || run(&mut node)).await.unwrap();
 }
 
 #[test]

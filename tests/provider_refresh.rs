@@ -1,7 +1,7 @@
 //! The provider's tokens behind a session: refreshed before a call that needs them, by one refresh
 //! however many wait, and ended only when the provider ends them.
 
-use crate::common::{GitHubApp, OAuthClient, TestApp, header, text_of};
+use crate::common::{GitHubApp, OAuthClient, Setup, TestApp, header, text_of};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -84,4 +84,22 @@ async fn our_own_secret_that_the_provider_refuses_ends_no_session() {
     assert!(app.whoami(&access).await.contains("octocat"));
     let [failure] = refreshes(&app).try_into().unwrap();
     assert_eq!(failure["error"], "github refused: incorrect_client_credentials: wrong client secret");
+}
+
+#[tokio::test]
+async fn a_token_that_the_api_has_taken_back_is_replaced_within_the_call() {
+    let github = GitHubApp::giving_tokens_for(28_800).await;
+    let url = github.repositories();
+    let sql = format!(
+        "SELECT * FROM read_json_auto('{url}', headers = MAP {{'Authorization': 'Bearer ' || get_user_external_token()}})"
+    );
+    let setup = Setup { http_fetch: json!({"allow": ["127.0.0.1"]}), ..github.setup() };
+    let app = TestApp::with(setup.with_tool("repositories", &sql)).await;
+    let client = OAuthClient::register(&app).await;
+    let tokens = GitHubApp::tokens(&app, &client).await;
+    for _ in 0..2 {
+        let body = app.call(&tokens.access, "repositories").send().await.unwrap().json().await.unwrap();
+        assert!(text_of(&body).contains("token ghu_1"), "{body}");
+    }
+    assert_eq!(github.shown(), ["ghr_first"]);
 }

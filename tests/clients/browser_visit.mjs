@@ -5,6 +5,7 @@
 // nothing when all went well; otherwise says what did not, and fails.
 //
 //     browser_visit.mjs FOLDER URL STORY
+//     browser_visit.mjs FOLDER URL choice URL-OF-THE-PROVIDER
 
 import assert from 'node:assert/strict';
 import { Callback, Client, Visitor, launch } from './browser_rig.mjs';
@@ -105,6 +106,36 @@ const stories = {
       ada.assertNoFaults();
       await ada.leave();
     }
+  },
+
+  /** A person chooses GitHub, changes their mind, and chooses the password instead. */
+  async choice(browser) {
+    const provider = new URL(process.argv[5]).origin;
+    const ada = await Visitor.arrive(browser, [`${base}/`, provider]);
+    const { page } = ada;
+    await page.goto(base);
+    assert.equal(await ada.headline(), 'Where do you want to sign in?');
+    await assertFitAndNamed(ada, 'choice');
+    await ada.press('Continue with GitHub');
+    assert.equal(page.url(), `${base}/`);
+    assert.match(await ada.text(), /You are signed in as The Octocat\./);
+    await ada.press('Sign out');
+    await page.goto(base);
+    await ada.press('With a password of this server');
+    await ada.signIn('ada', 'analytical-engine');
+    assert.match(await ada.text(), /You are signed in as Ada Falk\./);
+    await ada.press('Sign out');
+
+    const callback = await Callback.listen();
+    const reader = await Client.register(base, 'Reading Room', callback.url);
+    await page.goto(reader.authorizeUrl());
+    await ada.press('Allow');
+    assert.match(await ada.text(), /To go on to Reading Room/);
+    await ada.press('Continue with GitHub');
+    await assertCodeWorks(ada, reader, callback);
+    ada.assertNoFaults();
+    await ada.leave();
+    callback.close();
   },
 
   /** On the screen of a telephone nothing has to be moved sideways; all pages name their parts. */

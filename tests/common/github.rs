@@ -52,28 +52,63 @@ impl Refreshes {
     }
 }
 
-struct TokenEndpoint(Arc<Refreshes>);
+struct TokenEndpoint {
+    refreshes: Arc<Refreshes>,
+    /// How long the first token lasts, in seconds.
+    expires_in: u32,
+}
+
+/// An API that takes tokens of refreshes only, as if the first one had been taken back.
+struct Repositories;
+
+impl Respond for Repositories {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        match request.headers.get("authorization").and_then(|value| value.to_str().ok()) {
+            Some(token) if token != "Bearer ghu_first" => {
+                ResponseTemplate::new(200).set_body_json(json!([{"seen_with": token.replace("Bearer ", "token ")}]))
+            }
+            _ => ResponseTemplate::new(401).set_body_json(json!({"message": "Bad credentials"})),
+        }
+    }
+}
 
 impl Respond for TokenEndpoint {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let form: std::collections::BTreeMap<String, String> =
             url::form_urlencoded::parse(&request.body).into_owned().collect();
         match form.get("refresh_token") {
-            Some(token) => self.0.answer(token),
+            Some(token) => self.refreshes.answer(token),
             None => ResponseTemplate::new(200).set_body_json(json!({
-                "access_token": "ghu_first", "expires_in": 0, "refresh_token": "ghr_first",
+                "access_token": "ghu_first", "expires_in": self.expires_in, "refresh_token": "ghr_first",
                 "refresh_token_expires_in": 15_897_600, "scope": "", "token_type": "bearer",
             })),
         }
     }
 }
 
+/// The page at which everybody agrees at once.
+struct LoginPage;
+
+impl Respond for LoginPage {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        ResponseTemplate::new(302).insert_header("location", GitHubApp::sign_in(&request.url).as_str())
+    }
+}
+
 impl GitHubApp {
     pub(crate) async fn start() -> Self {
+        Self::giving_tokens_for(0).await
+    }
+
+    /// The same whose first token lasts for so many seconds.
+    pub(crate) async fn giving_tokens_for(expires_in: u32) -> Self {
         let server = MockServer::start().await;
         let refreshes = Arc::new(Refreshes::default());
-        let tokens = TokenEndpoint(Arc::clone(&refreshes));
+        let tokens = TokenEndpoint { refreshes: Arc::clone(&refreshes), expires_in };
+        Mock::given(method("GET")).and(path("/user/repos")).respond_with(Repositories).mount(&server).await;
         Mock::given(method("POST")).and(path("/login/oauth/access_token")).respond_with(tokens).mount(&server).await;
+        let page = path("/login/oauth/authorize");
+        Mock::given(method("GET")).and(page).respond_with(LoginPage).mount(&server).await;
         for (at, body) in [
             (
                 "/api/v3/user",
@@ -95,6 +130,11 @@ impl GitHubApp {
             "auth_url": format!("{origin}/login/oauth/authorize"),
             "token_url": format!("{origin}/login/oauth/access_token"),
         })
+    }
+
+    /// The URL of an API that takes tokens of refreshes only.
+    pub(crate) fn repositories(&self) -> String {
+        format!("{}/user/repos", self.server.uri())
     }
 
     /// A daemon whose people sign in here, with a tool that shows the provider's token.
