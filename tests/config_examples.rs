@@ -79,6 +79,10 @@ fn the_examples_say_what_their_names_promise() {
     assert!(clients.clients[1].secret.is_none());
     assert_eq!(clients.clients[1].scopes.to_string(), "mxcp:access");
     assert!(matches!(clients.clients[2].keys, Some(ClientKeys::Set(_))));
+    let verifier = auth_of("verifier.yml");
+    assert!(verifier.providers.is_empty() && verifier.is_enabled());
+    let issuer = verifier.verifier.unwrap();
+    assert_eq!((issuer.title(), issuer.introspection.is_none()), ("https://id.example.com", true));
     let kept = auth_of("persistence-sqlite.yml").persistence.unwrap();
     assert_eq!((kept.kind, kept.path), (PersistenceKind::Sqlite, "/var/lib/mxcp/oauth.db".into()));
     assert_eq!(kept.encryption_keys.len(), 1);

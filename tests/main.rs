@@ -51,4 +51,5 @@ mod upstream_oidc_tokens;
 mod upstream_real;
 mod upstream_revocation;
 mod upstream_support;
+mod verifier;
 mod visit;

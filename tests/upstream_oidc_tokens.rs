@@ -8,7 +8,7 @@ use std::time::Duration;
 use wiremock::ResponseTemplate;
 
 const UNKNOWN_KEY: &str = "the id_token is signed with a key that the provider does not publish";
-const BAD_SIGNATURE: &str = "the signature of the id_token is wrong";
+const BAD_SIGNATURE: &str = "the id_token has a wrong signature";
 const BAD_ALGORITHM: &str = "the id_token is signed with an algorithm that is not accepted";
 
 fn header() -> Value {
@@ -61,13 +61,13 @@ async fn wrong_claims_are_refused() {
         ("iss", json!("https://evil.example/realm"), "the id_token was issued by somebody else"),
         ("aud", json!("another client"), "the id_token is meant for another client"),
         ("azp", json!("another client"), "the id_token was issued to another client"),
-        ("aud", json!([CLIENT_ID, "other"]), "the claim `azp` of the id_token is missing or has the wrong type"),
+        ("aud", json!([CLIENT_ID, "other"]), "the id_token has no claim `azp`, or one of the wrong type"),
         ("exp", json!(now - 60), "the id_token has expired; is the clock of this machine right?"),
         ("iat", json!(now + 61), "the id_token is not valid yet; is the clock of this machine right?"),
         ("nbf", json!(now + 61), "the id_token is not valid yet; is the clock of this machine right?"),
         ("nonce", json!("another"), "the id_token belongs to another login (its nonce is not ours)"),
-        ("nonce", json!(null), "the claim `nonce` of the id_token is missing or has the wrong type"),
-        ("sub", json!(""), "the claim `sub` of the id_token is missing or has the wrong type"),
+        ("nonce", json!(null), "the id_token has no claim `nonce`, or one of the wrong type"),
+        ("sub", json!(""), "the id_token has no claim `sub`, or one of the wrong type"),
         ("at_hash", json!("AAAA"), "the id_token belongs to another access token (at_hash)"),
     ] {
         assert_eq!(fault_of_claim(name, value.clone()).await, unusable(detail), "{name} {value}");

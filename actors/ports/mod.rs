@@ -18,6 +18,7 @@ pub mod password_directory;
 pub mod session_store;
 pub mod signature_verifier;
 pub mod sql_engine;
+pub mod token_verifier;
 pub mod upstream_idp;
 
 use std::future::Future;

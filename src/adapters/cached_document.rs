@@ -72,7 +72,12 @@ impl<T, E: Clone + Display> CachedDocument<T, E> {
         if let Some(fresh) = self.fresh() {
             return Ok(fresh);
         }
-        let mut attempts = self.attempts.lock().await;
+        // While somebody fetches a new one the old one does, for as long as a request may take.
+        let mut attempts = match (self.attempts.try_lock(), self.held()) {
+            (Ok(attempts), _) => attempts,
+            (Err(_), Some(old)) => return Ok(old),
+            (Err(_), None) => self.attempts.lock().await,
+        };
         // Another caller may have fetched it, or failed to, while this one waited.
         if let Some(fresh) = self.fresh() {
             return Ok(fresh);

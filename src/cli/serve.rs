@@ -56,7 +56,11 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
 /// Says where the server listens; by now it does.
 fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    let auth = if configuration.auth.is_enabled() { "on" } else { "off: everybody may call" };
+    let auth = match &configuration.auth.verifier {
+        Some(issuer) => format!("by tokens of {}", issuer.title()),
+        None if configuration.auth.is_enabled() => "on".to_owned(),
+        None => "off: everybody may call".to_owned(),
+    };
     let audit = if configuration.audit.is_enabled { "on" } else { "off" };
     writeln!(
         out,

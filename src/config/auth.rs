@@ -7,6 +7,7 @@ use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
 use super::site::positive_duration;
 use super::user_mapping;
+use super::verifier;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::scope::ScopeSet;
 use std::time::Duration;
@@ -20,6 +21,7 @@ impl AuthConfiguration {
     pub fn none() -> Self {
         Self {
             providers: Vec::new(),
+            verifier: None,
             user_mapping: Vec::new(),
             clients: Vec::new(),
             required_scopes: ScopeSet::default(),
@@ -34,16 +36,15 @@ impl AuthConfiguration {
 /// Reads the `auth` block.
 pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
     field.table(|table| {
-        let is_verifier = |mode: &Field<'_>| mode.choice(&[("issuer", false), ("verifier", true)]).unwrap_or_default();
-        if let Some(mode) = table.get("mode").filter(is_verifier) {
-            mode.not_supported("use issuer");
+        let is_verifier = |mode: Field<'_>| mode.choice(&[("issuer", false), ("verifier", true)]).unwrap_or_default();
+        // A mode that was left blank must not be taken for the default.
+        if table.get_or_null("mode").is_some_and(is_verifier) {
+            return verifier::read(table);
         }
         let providers = providers::read(table);
         let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
         let clients = table.get("clients").and_then(|field| clients::read(&field));
-        let required_scopes = table.get("authorization").and_then(|field| {
-            field.table(|table| table.get_or_null("required_scopes").and_then(|field| clients::read_scopes(&field)))
-        });
+        let required_scopes = read_required_scopes(table);
         let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
         let registration = table
             .get("registration")
@@ -56,6 +57,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         let persistence = table.get("persistence").and_then(|field| persistence::read(&field));
         let auth = AuthConfiguration {
             providers: providers?,
+            verifier: None,
             user_mapping: user_mapping.unwrap_or_default(),
             clients: clients.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
@@ -69,6 +71,13 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             table.field().warn("persistence has nothing to keep, because nobody signs in without a provider");
         }
         Some(auth)
+    })
+}
+
+/// Reads `authorization.required_scopes`.
+pub(super) fn read_required_scopes(table: &mut Table<'_, '_>) -> Option<ScopeSet> {
+    table.get("authorization").and_then(|field| {
+        field.table(|table| table.get_or_null("required_scopes").and_then(|field| clients::read_scopes(&field)))
     })
 }
 

@@ -30,6 +30,7 @@ mod type_check;
 mod type_definition;
 mod user;
 mod user_mapping;
+mod verifier;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
@@ -42,3 +43,4 @@ pub use settings::{
     AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes,
     LogLevel, LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
+pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};

@@ -3,6 +3,7 @@
 use super::endpoint_file::EndpointFile;
 use super::http_settings::HttpSettings;
 use super::providers::ProviderSettings;
+use super::verifier::VerifierConfiguration;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::host_pattern::HostPattern;
@@ -117,6 +118,8 @@ pub struct AuthConfiguration {
     /// Where people sign in; one of them as a person chooses. None when everybody may call, and
     /// nobody is known.
     pub providers: Vec<ProviderSettings>,
+    /// Whose tokens are accepted, when nobody signs in here (`mode: verifier`).
+    pub verifier: Option<VerifierConfiguration>,
     /// Who gets a role, permissions or groups beyond those of their provider.
     pub user_mapping: Vec<MappingRule>,
     /// Clients that need no registration.
@@ -166,10 +169,10 @@ impl PersistenceKind {
 }
 
 impl AuthConfiguration {
-    /// Whether people must sign in.
+    /// Whether calls need a token.
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
-        !self.providers.is_empty()
+        self.verifier.is_some() || !self.providers.is_empty()
     }
 }
 

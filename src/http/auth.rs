@@ -3,21 +3,22 @@
 //! The check comes before anything else of a request is read, and on every request: neither an
 //! open session nor an open stream stands for a token (MCP authorization, token handling). It
 //! asks no mailbox and reads no body; a refusal sends bytes that were made at start, so that a
-//! flood of bad tokens costs less than a flood of good ones.
+//! flood of bad tokens costs less than a flood of good ones. Tokens of our own are looked up and
+//! never waited for; only those of another issuer may take a request to it.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use actix_web::web::Bytes;
+mod challenges;
+
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
-
+use challenges::Challenges;
 use mxcp_actors::model::principal::Principal;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::scope::ScopeSet;
-use mxcp_actors::model::secret::TokenHash;
+use mxcp_actors::model::secret::{Secret, TokenHash};
 use mxcp_actors::model::token::AccessGrant;
+use mxcp_actors::ports::token_verifier::{TokenVerifier, VerifyError};
 use mxcp_actors::sessions::SessionsHandle;
 use mxcp_actors::settings::Settings;
-use serde_json::json;
 use std::future::pending;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ enum Door {
 
 #[derive(Debug)]
 struct Closed {
-    sessions: SessionsHandle,
+    issuer: Issuer,
     resource: Resource,
     required_scopes: ScopeSet,
     challenges: Challenges,
@@ -45,13 +46,29 @@ struct Closed {
     aliases: Vec<(String, Challenges)>,
 }
 
+/// Who gives the tokens that open the door.
+#[derive(Debug)]
+enum Issuer {
+    /// This server.
+    Us(SessionsHandle),
+    /// Another one.
+    Other(Arc<dyn TokenVerifier>),
+}
+
 /// Who was let in.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// Who the call is for.
     pub principal: Arc<Principal>,
     /// The token that they showed; `None` where nobody has to.
-    token: Option<TokenHash>,
+    token: Option<ShownToken>,
+}
+
+/// A token that was shown, so that it can be looked at again.
+#[derive(Clone, Debug)]
+enum ShownToken {
+    Ours(TokenHash),
+    Other(Secret),
 }
 
 /// Why a request is refused (RFC 6750 section 3.1).
@@ -69,6 +86,9 @@ pub enum Refusal {
     /// The token does not allow enough.
     #[error("User not authorized: the access token lacks a scope that this resource needs")]
     InsufficientScope,
+    /// Its issuer would have to be asked, and does not answer.
+    #[error("the access token cannot be checked at the moment; try again")]
+    Unavailable,
 }
 
 impl ResourceGuard {
@@ -83,14 +103,27 @@ impl ResourceGuard {
     /// # Errors
     /// When the issuer or a scope cannot be written into a header.
     pub fn closed(sessions: SessionsHandle, settings: &Settings) -> anyhow::Result<Self> {
-        let challenges = Challenges::new(&settings.issuer, &settings.required_scopes)?;
+        Self::build(Issuer::Us(sessions), settings, &settings.default_scopes())
+    }
+
+    /// Lets in who shows a token that `verifier` accepts, with all scopes required. Clients are
+    /// told to ask its issuer for `scopes`.
+    ///
+    /// # Errors
+    /// As for [`Self::closed`].
+    pub fn verifying(verifier: Arc<dyn TokenVerifier>, settings: &Settings, scopes: &ScopeSet) -> anyhow::Result<Self> {
+        Self::build(Issuer::Other(verifier), settings, scopes)
+    }
+
+    fn build(issuer: Issuer, settings: &Settings, scopes: &ScopeSet) -> anyhow::Result<Self> {
+        let challenges = Challenges::new(&settings.issuer, scopes)?;
         let (resource, required_scopes) = (settings.resource.clone(), settings.required_scopes.clone());
         let alias = |origin: &String| {
             let host = origin.strip_prefix("http://").unwrap_or(origin).to_owned();
-            anyhow::Ok((host, Challenges::new(origin, &settings.required_scopes)?))
+            anyhow::Ok((host, Challenges::new(origin, scopes)?))
         };
         let aliases = settings.alias_origins.iter().map(alias).collect::<anyhow::Result<_>>()?;
-        let closed = Closed { sessions, resource, required_scopes, challenges, aliases };
+        let closed = Closed { issuer, resource, required_scopes, challenges, aliases };
         Ok(Self { door: Door::Closed(Box::new(closed)) })
     }
 
@@ -104,7 +137,7 @@ impl ResourceGuard {
     ///
     /// # Errors
     /// When the request is to be refused; see [`Self::refuse`].
-    pub fn authenticate(&self, request: &HttpRequest) -> Result<Authenticated, Refusal> {
+    pub async fn authenticate(&self, request: &HttpRequest) -> Result<Authenticated, Refusal> {
         let closed = match &self.door {
             Door::Open(anonymous) => {
                 return Ok(Authenticated { principal: Arc::clone(anonymous), token: None });
@@ -112,19 +145,30 @@ impl ResourceGuard {
             Door::Closed(closed) => closed,
         };
         let token = bearer_token(request.headers(), request.uri().query())?;
-        let hash = TokenHash::of(token);
-        let principal = closed.admit(&hash).map(|grant| Arc::clone(&grant.principal))?;
-        Ok(Authenticated { principal, token: Some(hash) })
+        match &closed.issuer {
+            Issuer::Us(sessions) => {
+                let hash = TokenHash::of(token);
+                let grant = sessions.verify_token_hash(&hash).map_err(|_| Refusal::InvalidToken)?;
+                closed.admit(&grant, ShownToken::Ours(hash))
+            }
+            Issuer::Other(verifier) => {
+                let token = Secret::new(token);
+                let grant = verifier.verify(&token).await?;
+                closed.admit(&grant, ShownToken::Other(token))
+            }
+        }
     }
 
     /// Waits until `caller` would be refused: an open stream does not stand for a token either.
     /// For ever where nobody needs one.
     pub async fn wait_for_refusal(&self, caller: &Authenticated) {
-        match (&self.door, &caller.token) {
-            // Audience and scopes of a token do not change, so its end is all there is to wait for.
-            (Door::Closed(closed), Some(token)) => closed.sessions.wait_for_token_end(token).await,
-            (Door::Closed(_), None) => {}
-            (Door::Open(_), _) => pending().await,
+        let Door::Closed(closed) = &self.door else { return pending().await };
+        // Audience and scopes of a token do not change, so its end is all there is to wait for.
+        match (&closed.issuer, &caller.token) {
+            (Issuer::Us(sessions), Some(ShownToken::Ours(token))) => sessions.wait_for_token_end(token).await,
+            (Issuer::Other(verifier), Some(ShownToken::Other(token))) => verifier.wait_for_end(token).await,
+            // Nobody else was let in by this door.
+            (_, _) => {}
         }
     }
 
@@ -146,15 +190,24 @@ impl Closed {
         named.map_or(&self.challenges, |(_, challenges)| challenges)
     }
 
-    fn admit(&self, token: &TokenHash) -> Result<Arc<AccessGrant>, Refusal> {
-        let grant = self.sessions.verify_token_hash(token).map_err(|_| Refusal::InvalidToken)?;
+    /// Lets in who holds `grant`, if it is for us and allows enough.
+    fn admit(&self, grant: &AccessGrant, token: ShownToken) -> Result<Authenticated, Refusal> {
         if grant.resource != self.resource {
             return Err(Refusal::InvalidToken);
         }
         if !grant.principal.scopes.contains_all(&self.required_scopes) {
             return Err(Refusal::InsufficientScope);
         }
-        Ok(grant)
+        Ok(Authenticated { principal: Arc::clone(&grant.principal), token: Some(token) })
+    }
+}
+
+impl From<VerifyError> for Refusal {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Refused => Self::InvalidToken,
+            VerifyError::Unavailable => Self::Unavailable,
+        }
     }
 }
 
@@ -173,61 +226,6 @@ fn bearer_token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a s
     }
     let token = token.trim();
     if token.is_empty() { Err(Refusal::InvalidToken) } else { Ok(token) }
-}
-
-/// The four refusals, ready to be sent.
-#[derive(Debug)]
-struct Challenges {
-    no_token: Challenge,
-    invalid_token: Challenge,
-    several_tokens: Challenge,
-    insufficient_scope: Challenge,
-}
-
-#[derive(Debug)]
-struct Challenge {
-    status: StatusCode,
-    header: HeaderValue,
-    body: Bytes,
-}
-
-impl Challenges {
-    fn new(issuer: &str, required: &ScopeSet) -> anyhow::Result<Self> {
-        let scope = [Settings::DEFAULT_SCOPE].into_iter().collect::<ScopeSet>().union(required);
-        let hints =
-            format!("resource_metadata=\"{issuer}/.well-known/oauth-protected-resource/mcp\", scope=\"{scope}\"");
-        let challenge = |refusal: Refusal, status: StatusCode, code: Option<&str>| {
-            // Without a token there is nothing wrong with it, so there is no `error` (RFC 6750
-            // section 3.1).
-            let error = code.map(|code| format!("error=\"{code}\", error_description=\"{refusal}\", "));
-            let header = format!("Bearer {}{hints}", error.unwrap_or_default());
-            let body = json!({"error": code.unwrap_or("unauthorized"), "error_description": refusal.to_string()});
-            anyhow::Ok(Challenge { status, header: HeaderValue::from_str(&header)?, body: body.to_string().into() })
-        };
-        Ok(Self {
-            no_token: challenge(Refusal::NoToken, StatusCode::UNAUTHORIZED, None)?,
-            invalid_token: challenge(Refusal::InvalidToken, StatusCode::UNAUTHORIZED, Some("invalid_token"))?,
-            several_tokens: challenge(Refusal::SeveralTokens, StatusCode::BAD_REQUEST, Some("invalid_request"))?,
-            insufficient_scope: challenge(
-                Refusal::InsufficientScope,
-                StatusCode::FORBIDDEN,
-                Some("insufficient_scope"),
-            )?,
-        })
-    }
-
-    fn answer(&self, refusal: Refusal) -> HttpResponse {
-        let challenge = match refusal {
-            Refusal::NoToken => &self.no_token,
-            Refusal::InvalidToken => &self.invalid_token,
-            Refusal::SeveralTokens => &self.several_tokens,
-            Refusal::InsufficientScope => &self.insufficient_scope,
-        };
-        HttpResponse::build(challenge.status)
-            .insert_header((WWW_AUTHENTICATE, challenge.header.clone()))
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-            .body(challenge.body.clone())
-    }
 }
 
 #[cfg(test)]
@@ -255,26 +253,5 @@ mod tests {
         assert_eq!(token_of(&["Basic abc"], "/mcp"), Err(Refusal::NoToken));
         assert_eq!(token_of(&["Bearer"], "/mcp"), Err(Refusal::InvalidToken));
         assert_eq!(token_of(&["Bearer "], "/mcp"), Err(Refusal::InvalidToken));
-    }
-
-    #[test]
-    fn a_challenge_names_an_error_only_when_there_was_a_token() {
-        let required = ScopeSet::parse("mxcp:admin").unwrap();
-        let challenges = Challenges::new("https://a.example", &required).unwrap();
-        let header = |refusal| {
-            let response = challenges.answer(refusal);
-            let header = response.headers().get(WWW_AUTHENTICATE).unwrap().to_str().unwrap().to_owned();
-            (response.status().as_u16(), header)
-        };
-        let hints = "resource_metadata=\"https://a.example/.well-known/oauth-protected-resource/mcp\", \
-                     scope=\"mxcp:access mxcp:admin\"";
-        assert_eq!(header(Refusal::NoToken), (401, format!("Bearer {hints}")));
-        let (status, text) = header(Refusal::InvalidToken);
-        assert!(status == 401 && text.starts_with("Bearer error=\"invalid_token\", error_description=\""), "{text}");
-        assert!(text.ends_with(hints), "{text}");
-        let (status, text) = header(Refusal::InsufficientScope);
-        assert!(status == 403 && text.starts_with("Bearer error=\"insufficient_scope\""), "{text}");
-        let (status, text) = header(Refusal::SeveralTokens);
-        assert!(status == 400 && text.starts_with("Bearer error=\"invalid_request\""), "{text}");
     }
 }

@@ -16,4 +16,4 @@ pub mod routes;
 pub mod server;
 mod state;
 
-pub use state::AppState;
+pub use state::{AppState, TokenSource};

@@ -1,10 +1,10 @@
 //! The root: a person's visit, or for programs a few words about the server.
 
-use super::AppState;
 use super::oauth::error::{login_refused, refuse, visit_refused};
 use super::oauth::form::Parameters;
 use super::oauth::step::render;
 use super::pages::redirect;
+use super::{AppState, TokenSource};
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -14,8 +14,10 @@ pub(super) async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResp
     if !wants_page(&request) {
         return describe(&state);
     }
-    if !state.needs_login {
-        return state.pages.open_home(&state.home);
+    match &state.tokens {
+        TokenSource::NotNeeded => return state.pages.open_home(&state.home),
+        TokenSource::OtherIssuer(verifier) => return state.pages.home_of_issuer(&state.home, verifier.title()),
+        TokenSource::ThisServer => {}
     }
     if let Some(session) = state.cookies.session(&request) {
         match state.handles.authorization.find_visit(session).await {
@@ -66,15 +68,15 @@ fn describe(state: &AppState) -> HttpResponse {
         "project": state.home.project,
         "endpoints": {"mcp": format!("{base}/mcp"), "health": format!("{base}/health")},
     });
-    if let Some(endpoints) = body.get_mut("endpoints").and_then(|value| value.as_object_mut())
-        && state.needs_login
-    {
-        for (name, path) in [
-            ("authorization_server_metadata", "/.well-known/oauth-authorization-server"),
-            ("protected_resource_metadata", "/.well-known/oauth-protected-resource/mcp"),
-        ] {
-            endpoints.insert(name.to_owned(), json!(format!("{base}{path}")));
-        }
+    let own = ("authorization_server_metadata", "/.well-known/oauth-authorization-server");
+    let resource = ("protected_resource_metadata", "/.well-known/oauth-protected-resource/mcp");
+    let documents = match &state.tokens {
+        TokenSource::NotNeeded => vec![],
+        TokenSource::ThisServer => vec![own, resource],
+        TokenSource::OtherIssuer(_) => vec![resource],
+    };
+    if let Some(endpoints) = body.get_mut("endpoints").and_then(|value| value.as_object_mut()) {
+        endpoints.extend(documents.iter().map(|(name, path)| ((*name).to_owned(), json!(format!("{base}{path}")))));
     }
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }

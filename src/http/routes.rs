@@ -1,8 +1,8 @@
 //! Every route of the daemon.
 
 use super::mcp::{self, McpState};
-use super::oauth::{authorize, callback, consent, login, register, revoke, token};
-use super::{AppState, cors, root};
+use super::oauth::{authorize, callback, consent, login, metadata, register, revoke, token};
+use super::{TokenSource, cors, root};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -15,8 +15,8 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 pub struct RouteOptions {
     /// Where identity providers send people back to, each to a route of its own.
     pub callbacks: Vec<CallbackRoute>,
-    /// Whether people have to log in.
-    pub needs_login: bool,
+    /// Where the tokens come from that calls need.
+    pub tokens: TokenSource,
 }
 
 /// Where one identity provider sends people back to.
@@ -33,9 +33,22 @@ pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: 
     config.app_data(web::PayloadConfig::new(FORM_BYTES_MAX));
     mcp::configure(config, mcp_state);
     config.route("/", web::get().to(root::get)).route("/health", web::get().to(health));
-    if !options.needs_login {
-        return;
+    if options.tokens.needs_token() {
+        for path in [
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/mcp",
+            "/mcp/.well-known/oauth-protected-resource",
+        ] {
+            config.service(any_page(path).route(web::get().to(metadata::protected_resource)));
+        }
     }
+    if matches!(options.tokens, TokenSource::ThisServer) {
+        configure_sign_in(config, options);
+    }
+}
+
+/// Adds the routes of a server that people sign in at and that issues tokens.
+fn configure_sign_in(config: &mut ServiceConfig, options: &RouteOptions) {
     for path in [
         "/.well-known/oauth-authorization-server",
         "/.well-known/oauth-authorization-server/mcp",
@@ -44,14 +57,7 @@ pub fn configure(config: &mut ServiceConfig, options: &RouteOptions, mcp_state: 
         "/.well-known/openid-configuration/mcp",
         "/mcp/.well-known/openid-configuration",
     ] {
-        config.service(any_page(path).route(web::get().to(authorization_server)));
-    }
-    for path in [
-        "/.well-known/oauth-protected-resource",
-        "/.well-known/oauth-protected-resource/mcp",
-        "/mcp/.well-known/oauth-protected-resource",
-    ] {
-        config.service(any_page(path).route(web::get().to(protected_resource)));
+        config.service(any_page(path).route(web::get().to(metadata::authorization_server)));
     }
     config
         .service(any_page("/register").route(web::post().to(register::post)))
@@ -83,14 +89,6 @@ fn any_page(
     >,
 > {
     web::resource(path).wrap(cors::for_any_page())
-}
-
-async fn authorization_server(state: Data<AppState>) -> HttpResponse {
-    state.metadata.authorization_server()
-}
-
-async fn protected_resource(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
-    state.metadata.protected_resource(&request)
 }
 
 async fn health() -> HttpResponse {

@@ -7,6 +7,27 @@ use super::request_id::RequestId;
 use actix_web::HttpRequest;
 use mxcp_actors::authorization::Visitor;
 use mxcp_actors::handles::Handles;
+use mxcp_actors::ports::token_verifier::TokenVerifier;
+use std::sync::Arc;
+
+/// Where the tokens come from that calls need.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
+    /// None are needed: everybody may call.
+    NotNeeded,
+    /// From this server, where people sign in.
+    ThisServer,
+    /// From another issuer, which this server trusts: nobody signs in here.
+    OtherIssuer(Arc<dyn TokenVerifier>),
+}
+
+impl TokenSource {
+    /// Whether calls need a token.
+    #[must_use]
+    pub const fn needs_token(&self) -> bool {
+        !matches!(self, Self::NotNeeded)
+    }
+}
 
 /// What every handler may use. Shared by all workers.
 #[derive(Debug)]
@@ -21,8 +42,8 @@ pub struct AppState {
     pub cookies: Cookies,
     /// The metadata documents.
     pub metadata: MetadataDocuments,
-    /// Whether people have to log in.
-    pub needs_login: bool,
+    /// Where tokens come from.
+    pub tokens: TokenSource,
     /// Whether a proxy in front says who calls.
     pub trusts_proxy: bool,
 }

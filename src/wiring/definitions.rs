@@ -1,7 +1,7 @@
 //! From tool files to definitions that every worker shares.
 
 use crate::adapters::duckdb::DuckDbEngine;
-use crate::config::{AuthConfiguration, Configuration, ProviderSettings};
+use crate::config::{AuthConfiguration, Configuration, ProviderSettings, VerifierConfiguration};
 use anyhow::anyhow;
 use mxcp_actors::policy::{Endpoint, PolicyBook};
 use mxcp_actors::ports::sql_engine::SqlEngine;
@@ -41,7 +41,9 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
 
 fn user_mapping(auth: &AuthConfiguration) -> UserMapping {
     let of_provider = |provider: &ProviderSettings| (provider.name.clone(), provider.claim_mappings.clone());
-    UserMapping::new(auth.providers.iter().map(of_provider).collect(), auth.user_mapping.clone())
+    let of_issuer = |issuer: &VerifierConfiguration| (issuer.provider_name.clone(), issuer.claim_mappings.clone());
+    let by_provider = auth.providers.iter().map(of_provider).chain(auth.verifier.iter().map(of_issuer));
+    UserMapping::new(by_provider.collect(), auth.user_mapping.clone())
 }
 
 async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {

@@ -4,6 +4,7 @@
 mod definitions;
 mod identity;
 mod stores;
+mod verifier;
 
 pub use stores::{new_home, persistence_settings, surroundings};
 
@@ -16,7 +17,6 @@ use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{ClientDocuments, Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings};
 use crate::http::AppState;
-use crate::http::auth::ResourceGuard;
 use crate::http::cookies::Cookies;
 use crate::http::handover::StopSignal;
 use crate::http::host_guard::{Names, NamesOf};
@@ -278,15 +278,13 @@ fn server_parts(
 ) -> anyhow::Result<ServerParts> {
     let http = &configuration.http;
     let (handles, base_url) = (supervisor.handles().clone(), settings.issuer.as_str());
-    let needs_login = configuration.auth.is_enabled();
-    let guard =
-        if needs_login { ResourceGuard::closed(handles.sessions.clone(), settings)? } else { ResourceGuard::open() };
+    let (tokens, guard, scopes) = verifier::door(configuration, settings, definitions, &handles)?;
     let names = Arc::new(Names::new(&NamesOf {
         base_url: &base_url.parse()?,
         port,
         allowed_hosts: &http.allowed_hosts,
         allowed_origins: &http.allowed_origins,
-        needs_token: needs_login,
+        needs_token: tokens.needs_token(),
     }));
     let is_stateless = options.is_stateless || http.is_stateless;
     let mcp = McpShared::new(
@@ -304,8 +302,8 @@ fn server_parts(
         pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog),
         cookies: Cookies::new(base_url),
-        metadata: MetadataDocuments::new(&MetadataOptions { settings, project: &configuration.project }),
-        needs_login,
+        metadata: MetadataDocuments::new(&MetadataOptions { settings, scopes, project: &configuration.project }),
+        tokens: tokens.clone(),
         trusts_proxy: http.trust_proxy,
         handles,
     };
@@ -313,7 +311,7 @@ fn server_parts(
         state: Arc::new(state),
         mcp: Arc::new(mcp),
         names,
-        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), needs_login },
+        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), tokens },
         workers: supervisor.workers().clone(),
         stop_signal: StopSignal::new(is_stopping),
     })

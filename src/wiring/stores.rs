@@ -42,6 +42,9 @@ pub(super) fn stores(configuration: &Configuration) -> anyhow::Result<Stores> {
 /// # Errors
 /// When nobody signs in here.
 pub fn new_home(configuration: &Configuration) -> anyhow::Result<NewHome> {
+    if configuration.auth.verifier.is_some() {
+        return Err(anyhow!("auth.mode is verifier: nobody signs in here"));
+    }
     if !configuration.auth.is_enabled() {
         return Err(anyhow!("auth.provider is none: nobody signs in here"));
     }

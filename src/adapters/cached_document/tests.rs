@@ -56,6 +56,16 @@ async fn an_old_document_is_replaced_and_serves_through_an_outage() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_one_fetches_a_new_document_the_others_go_on_with_the_old_one() {
+    let (cache, source) = (CachedDocument::new("d"), Source::default());
+    assert_eq!(*cache.get(source.fetch(true)).await.unwrap(), 1);
+    advance(AGE_MAX).await;
+    let (first, second) = tokio::join!(cache.get(source.fetch(true)), cache.get(source.fetch(true)));
+    assert_eq!((*first.unwrap(), *second.unwrap()), (2, 1));
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn renewing_is_bounded_and_shared() {
     let (cache, source) = (CachedDocument::new("d"), Source::default());
     let first = cache.get(source.fetch(true)).await.unwrap();

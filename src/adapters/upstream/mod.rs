@@ -2,11 +2,13 @@
 //! peculiar to it, and what they share.
 //!
 //! Shared: the client's side of the token endpoint (`token`), the authorization URL (`url`),
-//! requests to a provider's API (`api`), revocation (`revocation`), what was granted (`scopes`),
-//! what went wrong (`error`) and what a setting must be like (`settings`). No module here decides who may do what.
+//! requests to a provider's API (`api`), forms that we post as its client (`form`), revocation
+//! (`revocation`), what was granted (`scopes`), what went wrong (`error`) and what a setting must
+//! be like (`settings`). No module here decides who may do what.
 
 mod api;
 mod error;
+mod form;
 pub mod github;
 pub mod google;
 pub mod keycloak;

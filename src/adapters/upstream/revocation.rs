@@ -1,18 +1,13 @@
 //! The revocation endpoint of a provider (RFC 7009).
-//!
-//! Written here and not with the `oauth2` crate, which takes no revocation endpoint without TLS,
-//! not even on this machine, where our other endpoints may be.
 
 use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
+use super::form::{ClientCredentials, post_form};
 use crate::adapters::http_client::HttpClient;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::ports::upstream_idp::{RevocationResult, UpstreamError};
 use oauth2::AuthType;
 use serde::Deserialize;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 /// What kind of token is to be revoked, for the hint (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,28 +87,8 @@ impl RevocationEndpoint<'_> {
     }
 
     fn prepare(&self, token: &Secret, kind: TokenKind) -> Option<http::Request<Vec<u8>>> {
-        let mut builder = http::Request::post(self.url.as_str())
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", token.expose()).append_pair("token_type_hint", kind.hint());
-        if matches!(self.auth_type, AuthType::BasicAuth) && !self.client_secret.is_empty() {
-            builder = builder.header(AUTHORIZATION, self.basic()?);
-        } else {
-            form.append_pair("client_id", self.client_id);
-            if !self.client_secret.is_empty() {
-                form.append_pair("client_secret", self.client_secret.expose());
-            }
-        }
-        builder.body(form.finish().into_bytes()).ok()
-    }
-
-    /// Identifier and secret, both form-encoded (RFC 6749 section 2.3.1).
-    fn basic(&self) -> Option<HeaderValue> {
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let credentials = format!("{}:{}", encode(self.client_id), encode(self.client_secret.expose()));
-        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(credentials))).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        let Self { url, client_id: id, client_secret: secret, auth_type, .. } = *self;
+        let fields = [("token", token.expose()), ("token_type_hint", kind.hint())];
+        post_form(url, ClientCredentials { id, secret, auth_type }, &fields)
     }
 }

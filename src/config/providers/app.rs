@@ -65,7 +65,7 @@ pub(super) fn read_scope_or(table: &mut Table<'_, '_>, default: &ScopeDefault<'_
 }
 
 /// Reads a scope.
-pub(super) fn read_scope(field: &Field<'_>) -> Option<ScopeSet> {
+pub(in crate::config) fn read_scope(field: &Field<'_>) -> Option<ScopeSet> {
     let scope = ScopeSet::parse(&field.text()?);
     if scope.is_none() {
         field.fault("expected scopes separated by spaces, without quotes, backslashes and letters beyond ASCII");

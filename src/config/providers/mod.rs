@@ -13,6 +13,9 @@ use super::reader::{Field, Table};
 use super::user_mapping;
 use app::{ScopeDefault, check_openid, read_app};
 
+pub(super) use app::read_scope;
+pub(super) use oidc::read_provider_name;
+
 /// What `provider` calls the kind whose people may go by another name.
 const OIDC: &str = "oidc";
 

@@ -19,6 +19,9 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<OidcSettings> {
     });
     let audience = table.get("audience").and_then(|field| field.nonempty_text());
     let parameters = table.get("extra_authorize_params").and_then(|field| read_parameters(&field));
+    if let Some(field) = table.get_or_null("verification") {
+        field.fault("belongs to mode: verifier; remove it, or set auth.mode");
+    }
     let Registration { client_id, client_secret, callback_path } = registration?;
     Some(OidcSettings {
         config_url: config_url?,
@@ -91,7 +94,7 @@ fn read_parameters(field: &Field<'_>) -> Option<Vec<(String, String)>> {
 
 /// The name becomes a part of each person's id, so it must not run into the subject, and is not
 /// that of a provider of another kind.
-fn read_provider_name(field: &Field<'_>) -> Option<String> {
+pub(in crate::config) fn read_provider_name(field: &Field<'_>) -> Option<String> {
     let name = field.nonempty_text()?;
     let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if !is_word || (name != OIDC && BUILT_IN.contains(&name.as_str())) {

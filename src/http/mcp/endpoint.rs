@@ -23,7 +23,7 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, state: Data<Mc
     if let Err(answer) = state.shared.names.check_origin(request.headers()) {
         return *answer;
     }
-    let caller = match state.shared.guard.authenticate(&request) {
+    let caller = match state.shared.guard.authenticate(&request).await {
         Ok(caller) => caller,
         Err(refusal) => {
             body::discard(payload).await;

@@ -57,7 +57,7 @@ fn uses_basic(request: &HttpRequest) -> bool {
 }
 
 /// A part of the server failed: the cause goes to the log, the caller is told to try again.
-fn unavailable(request: &HttpRequest, cause: &dyn std::fmt::Display) -> HttpResponse {
+pub(super) fn unavailable(request: &HttpRequest, cause: &dyn std::fmt::Display) -> HttpResponse {
     log_failure(request, cause);
     HttpResponse::ServiceUnavailable()
         .insert_header((RETRY_AFTER, RETRY_AFTER_SECS))

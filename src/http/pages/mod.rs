@@ -203,6 +203,14 @@ impl Pages {
         self.page(StatusCode::OK, "home.html", &values, None)
     }
 
+    /// The same on a server that accepts the tokens of `issuer`. It cannot know its reader, so it
+    /// does not say which tools there are.
+    #[must_use]
+    pub fn home_of_issuer(&self, home: &Home, issuer: &str) -> HttpResponse {
+        let values = json!({ "project": home.project, "issuer": issuer, "snippets": home.snippets });
+        self.page(StatusCode::OK, "home.html", &values, None)
+    }
+
     /// Says that the person is signed out.
     #[must_use]
     pub fn signed_out(&self) -> HttpResponse {

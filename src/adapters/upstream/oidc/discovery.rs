@@ -1,6 +1,7 @@
 //! A provider's metadata (OpenID Connect Discovery 1.0 section 3 and RFC 8414).
 
 use super::flavour::Flavour;
+use super::signed_token::ALGORITHMS;
 use crate::adapters::http_client::HttpClient;
 use crate::adapters::upstream::api::{JsonRequest, get_json};
 use crate::adapters::upstream::error::{clean_text, unusable};
@@ -18,22 +19,6 @@ pub(in crate::adapters::upstream) const SUFFIX: &str = "/.well-known/openid-conf
 
 /// The scope for tokens that outlive the person's visit.
 pub(super) const OFFLINE_ACCESS: &str = "offline_access";
-
-/// Algorithms that an `id_token` may be signed with: asymmetric ones only.
-///
-/// `none` is no signature, and with `HS256` a public key or our own client secret would do as
-/// the key. ES512 is missing because the library does not have it; no large provider uses it.
-const ALGORITHMS: &[Algorithm] = &[
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::PS512,
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-];
 
 /// The metadata as the provider sends it.
 #[derive(Deserialize)]
@@ -89,20 +74,34 @@ pub(super) struct Source<'a> {
     pub(super) flavour: &'a dyn Flavour,
 }
 
-/// Fetches and checks the metadata.
+/// Fetches and checks the metadata of a provider that people sign in at.
 pub(super) async fn fetch(http: &HttpClient, source: Source<'_>) -> Result<Metadata, UpstreamError> {
-    let Source { provider, config_url: url, .. } = source;
-    let request = JsonRequest { provider, what: "its discovery document", url, bearer: None, headers: &[] };
-    let document = get_json(http, &request).await?;
-    read(&document, source).map_err(|problem| unusable(provider, format!("its discovery document: {problem}")))
+    fetch_as(http, source.provider, source.config_url, |document| read(document, source)).await
 }
 
-fn read(document: &Value, source: Source<'_>) -> Result<Metadata, String> {
+/// Fetches the metadata and reads of it with `read` what is needed.
+pub(super) async fn fetch_as<T>(
+    http: &HttpClient,
+    provider: &str,
+    config_url: &str,
+    read: impl FnOnce(&Value) -> Result<T, String>,
+) -> Result<T, UpstreamError> {
+    let request = JsonRequest { provider, what: "its discovery document", url: config_url, bearer: None, headers: &[] };
+    let document = get_json(http, &request).await?;
+    read(&document).map_err(|problem| unusable(provider, format!("its discovery document: {problem}")))
+}
+
+/// The members of the document that `T` names.
+pub(super) fn members<'a, T: Deserialize<'a>>(document: &'a Value) -> Result<T, String> {
     if !document.is_object() {
         return Err("it is not a JSON object".to_owned());
     }
-    let raw = RawMetadata::deserialize(document).map_err(|error| clean_text(&error.to_string(), &[]))?;
-    check_issuer(&raw.issuer, source)?;
+    T::deserialize(document).map_err(|error| clean_text(&error.to_string(), &[]))
+}
+
+fn read(document: &Value, source: Source<'_>) -> Result<Metadata, String> {
+    let raw: RawMetadata = members(document)?;
+    check_issuer(&raw.issuer, source.config_url, source.flavour)?;
     let mut metadata = check(raw)?;
     source.flavour.adjust(&mut metadata);
     Ok(metadata)
@@ -115,7 +114,7 @@ fn check(raw: RawMetadata) -> Result<Metadata, String> {
         jwks_uri: endpoint("jwks_uri", &raw.jwks_uri)?,
         userinfo_endpoint: raw.userinfo_endpoint.map(|url| endpoint("userinfo_endpoint", &url)).transpose()?,
         revocation_endpoint: raw.revocation_endpoint.map(|url| endpoint("revocation_endpoint", &url)).transpose()?,
-        auth_type: auth_type(raw.token_endpoint_auth_methods_supported.as_deref())?,
+        auth_type: auth_type("token endpoint", raw.token_endpoint_auth_methods_supported.as_deref())?,
         // A provider that does not say may still take it, and one that does not ignores it.
         takes_challenge: raw.code_challenge_methods_supported.is_none_or(|methods| methods.iter().any(|m| m == "S256")),
         algorithms: algorithms(raw.id_token_signing_alg_values_supported.as_deref())?,
@@ -128,20 +127,20 @@ fn check(raw: RawMetadata) -> Result<Metadata, String> {
 /// The issuer must be the prefix of the address that the document came from, so that nobody
 /// else's document can pass for it (section 4.3). A slash at the end of the issuer is left out
 /// of that address (section 4.1), so both forms are the same place.
-fn check_issuer(issuer: &str, source: Source<'_>) -> Result<(), String> {
-    let expected = source.config_url.strip_suffix(SUFFIX).unwrap_or(source.config_url);
+pub(super) fn check_issuer(issuer: &str, config_url: &str, flavour: &dyn Flavour) -> Result<(), String> {
+    let expected = config_url.strip_suffix(SUFFIX).unwrap_or(config_url);
     if issuer.strip_suffix('/').unwrap_or(issuer) == expected {
         return Ok(());
     }
-    Err(source.flavour.explain_issuer(&clean_text(issuer, &[]), expected))
+    Err(flavour.explain_issuer(&clean_text(issuer, &[]), expected))
 }
 
-fn endpoint(name: &str, text: &str) -> Result<Url, String> {
+pub(super) fn endpoint(name: &str, text: &str) -> Result<Url, String> {
     parse_endpoint(text).map_err(|problem| format!("{name} {problem}"))
 }
 
-/// Chooses how we authenticate; the header is the default (section 3).
-fn auth_type(supported: Option<&[String]>) -> Result<AuthType, String> {
+/// Chooses how we authenticate at an endpoint; the header is the default (section 3).
+pub(super) fn auth_type(place: &str, supported: Option<&[String]>) -> Result<AuthType, String> {
     let Some(supported) = supported else {
         return Ok(AuthType::BasicAuth);
     };
@@ -151,7 +150,7 @@ fn auth_type(supported: Option<&[String]>) -> Result<AuthType, String> {
     } else if has("client_secret_post") || has("none") {
         Ok(AuthType::RequestBody)
     } else {
-        Err("its token endpoint takes neither client_secret_basic nor client_secret_post".to_owned())
+        Err(format!("its {place} takes neither client_secret_basic nor client_secret_post"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Who has signed in: what the provider says in its tokens and at its userinfo endpoint.
 
 use super::discovery::Metadata;
-use super::id_token::{Claims, Expected, IdTokenFault, UnverifiedToken};
-use super::{OidcIdp, access_token, jwks, profile};
+use super::id_token::{Expected, IdTokenFault};
+use super::signed_token::{Claims, SignedToken, TokenFault};
+use super::{OidcIdp, access_token, id_token, profile};
 use crate::adapters::upstream::api::{JsonRequest, get_json};
 use crate::adapters::upstream::error::unusable;
 use crate::adapters::upstream::token::TokenAnswer;
@@ -16,7 +17,10 @@ use serde_json::Value;
 enum Doubt {
     /// It is not as it must be.
     #[error(transparent)]
-    Token(#[from] IdTokenFault),
+    Token(#[from] TokenFault),
+    /// It is not the `id_token` of this login.
+    #[error(transparent)]
+    IdToken(#[from] IdTokenFault),
     /// There are no keys to check it with.
     #[error(transparent)]
     Keys(#[from] UpstreamError),
@@ -31,7 +35,8 @@ impl OidcIdp {
         nonce: &Secret,
     ) -> Result<User, UpstreamError> {
         let claims = self.read_id_token(metadata, answer, nonce).await.map_err(|doubt| match doubt {
-            Doubt::Token(fault) => unusable(&self.name, fault.to_string()),
+            Doubt::Token(fault) => unusable(&self.name, IdTokenFault::from(fault).to_string()),
+            Doubt::IdToken(fault) => unusable(&self.name, fault.to_string()),
             Doubt::Keys(error) => error,
         })?;
         let subject = subject_of(&claims).to_owned();
@@ -45,7 +50,7 @@ impl OidcIdp {
 
     async fn read_id_token(&self, metadata: &Metadata, answer: &TokenAnswer, nonce: &Secret) -> Result<Claims, Doubt> {
         let text = answer.id_token.as_ref().ok_or(IdTokenFault::Missing)?;
-        let token = UnverifiedToken::read(text, &metadata.algorithms)?;
+        let token = id_token::read(text, &metadata.algorithms)?;
         let claims = self.verify_signature(metadata, &token).await?;
         let expected = Expected {
             issuer: &metadata.issuer,
@@ -55,20 +60,12 @@ impl OidcIdp {
             access_token: answer.access_token(),
             now: self.clock.now(),
         };
-        token.check(&claims, &expected)?;
+        id_token::check(&token, &claims, &expected)?;
         Ok(claims)
     }
 
-    /// Checks the signature of a token. One that no held key made may be that of a new key, so the
-    /// keys are fetched again, if that was not done just now.
-    async fn verify_signature(&self, metadata: &Metadata, token: &UnverifiedToken<'_>) -> Result<Claims, Doubt> {
-        let keys = self.keys(metadata).await?;
-        let fault = match token.verify(&keys) {
-            Ok(claims) => return Ok(claims),
-            Err(fault) => fault,
-        };
-        let newer = self.keys.renew(&keys, jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await;
-        Ok(token.verify(&*newer.ok_or(fault)?)?)
+    async fn verify_signature(&self, metadata: &Metadata, token: &SignedToken<'_>) -> Result<Claims, Doubt> {
+        Ok(self.keys.verify(self.key_source(metadata), token).await??)
     }
 
     /// Adds what only the access token says. One that cannot be read or checked says nothing, and
@@ -96,7 +93,7 @@ impl OidcIdp {
         answer: &TokenAnswer,
         subject: &str,
     ) -> Result<Claims, Doubt> {
-        let token = UnverifiedToken::read_as(answer.access_token(), &metadata.algorithms, access_token::TYPES)?;
+        let token = access_token::read(answer.access_token(), &metadata.algorithms)?;
         let claims = self.verify_signature(metadata, &token).await?;
         let (issuer, client_id) = (metadata.issuer.as_str(), self.settings.client_id.as_str());
         let expected = access_token::Expected { issuer, subject, client_id, now: self.clock.now() };

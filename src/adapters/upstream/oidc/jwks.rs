@@ -1,5 +1,7 @@
 //! A provider's signing keys (RFC 7517).
 
+use super::signed_token::{Claims, SignedToken, TokenFault};
+use crate::adapters::cached_document::CachedDocument;
 use crate::adapters::http_client::HttpClient;
 use crate::adapters::upstream::api::{JsonRequest, get_json};
 use crate::adapters::upstream::error::unusable;
@@ -8,10 +10,14 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use mxcp_actors::ports::upstream_idp::UpstreamError;
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 use url::Url;
 
 /// How many keys of a provider are looked at. Real sets have two to ten.
 const KEYS_MAX: usize = 64;
+
+/// How many keys are tried on one signature: whoever makes up tokens must not make much work.
+const CANDIDATES_MAX: usize = 16;
 
 /// The keys that a provider publishes.
 #[derive(Debug)]
@@ -19,11 +25,63 @@ pub(super) struct KeySet {
     keys: Vec<Jwk>,
 }
 
-/// Fetches the keys.
-pub(super) async fn fetch(http: &HttpClient, provider: &str, url: &Url) -> Result<KeySet, UpstreamError> {
-    let request = JsonRequest { provider, what: "its keys", url: url.as_str(), bearer: None, headers: &[] };
-    let document = get_json(http, &request).await?;
-    KeySet::read(&document).ok_or_else(|| unusable(provider, "its keys: the document has no list of keys"))
+/// Where a provider publishes its keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeySource<'a> {
+    /// Carries the requests.
+    pub(super) http: &'a HttpClient,
+    /// The provider's name, for errors.
+    pub(super) provider: &'a str,
+    /// Where they are.
+    pub(super) url: &'a Url,
+}
+
+impl KeySource<'_> {
+    async fn fetch(&self) -> Result<KeySet, UpstreamError> {
+        let Self { http, provider, url } = *self;
+        let request = JsonRequest { provider, what: "its keys", url: url.as_str(), bearer: None, headers: &[] };
+        let document = get_json(http, &request).await?;
+        KeySet::read(&document).ok_or_else(|| unusable(provider, "its keys: the document has no list of keys"))
+    }
+}
+
+/// The keys of one provider, fetched when they are first needed and kept.
+#[derive(Debug)]
+pub(super) struct PublishedKeys(CachedDocument<KeySet, UpstreamError>);
+
+impl PublishedKeys {
+    /// No keys yet; `cache` says how long they are kept.
+    pub(super) const fn new(cache: CachedDocument<KeySet, UpstreamError>) -> Self {
+        Self(cache)
+    }
+
+    /// Fetches the keys, unless they are there and fresh.
+    ///
+    /// # Errors
+    /// When there have never been any and they cannot be fetched.
+    pub(super) async fn get(&self, source: KeySource<'_>) -> Result<Arc<KeySet>, UpstreamError> {
+        self.0.get(source.fetch()).await
+    }
+
+    /// Checks the signature of a token. One that no held key made may be that of a new key, so the
+    /// keys are fetched again, if that was not done just now.
+    ///
+    /// # Errors
+    /// When there are no keys to check it with. What is wrong with the token is the inner result.
+    pub(super) async fn verify(
+        &self,
+        source: KeySource<'_>,
+        token: &SignedToken<'_>,
+    ) -> Result<Result<Claims, TokenFault>, UpstreamError> {
+        let keys = self.get(source).await?;
+        match token.verify(&keys) {
+            Ok(claims) => Ok(Ok(claims)),
+            Err(fault) => {
+                let newer = self.0.renew(&keys, source.fetch()).await;
+                Ok(newer.map_or(Err(fault), |newer| token.verify(&newer)))
+            }
+        }
+    }
 }
 
 impl KeySet {
@@ -35,12 +93,13 @@ impl KeySet {
     }
 
     /// The keys that may have made a signature: those of that identifier, or where the token
-    /// names none all of them, as far as they fit the algorithm.
+    /// names none the first of all of them, as far as they fit the algorithm.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Jwk> {
         self.keys
             .iter()
             .filter(move |key| id.is_none() || key.common.key_id.as_deref() == id)
             .filter(move |key| fits(key, algorithm))
+            .take(CANDIDATES_MAX)
     }
 }
 

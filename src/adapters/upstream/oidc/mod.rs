@@ -14,6 +14,8 @@ mod identify;
 mod jwks;
 mod profile;
 mod settings;
+mod signed_token;
+pub mod verifier;
 
 pub(super) use discovery::{Metadata, SUFFIX as DISCOVERY_SUFFIX};
 pub(super) use flavour::Flavour;
@@ -29,7 +31,7 @@ use crate::adapters::cached_document::CachedDocument;
 use crate::adapters::http_client::HttpClient;
 use discovery::OFFLINE_ACCESS;
 use flavour::Plain;
-use jwks::KeySet;
+use jwks::{KeySet, KeySource, PublishedKeys};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::model::token::UpstreamTokens;
@@ -50,7 +52,7 @@ pub struct OidcIdp {
     http: HttpClient,
     clock: Arc<dyn Clock>,
     metadata: CachedDocument<Metadata, UpstreamError>,
-    keys: CachedDocument<KeySet, UpstreamError>,
+    keys: PublishedKeys,
 }
 
 impl OidcIdp {
@@ -81,7 +83,7 @@ impl OidcIdp {
             http,
             clock,
             metadata: CachedDocument::new("discovery document"),
-            keys: CachedDocument::new("keys"),
+            keys: PublishedKeys::new(CachedDocument::new("keys")),
         })
     }
 
@@ -111,7 +113,11 @@ impl OidcIdp {
     }
 
     async fn keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, UpstreamError> {
-        self.keys.get(jwks::fetch(&self.http, &self.name, &metadata.jwks_uri)).await
+        self.keys.get(self.key_source(metadata)).await
+    }
+
+    fn key_source<'a>(&'a self, metadata: &'a Metadata) -> KeySource<'a> {
+        KeySource { http: &self.http, provider: &self.name, url: &metadata.jwks_uri }
     }
 
     fn token_endpoint<'a>(&'a self, metadata: &'a Metadata) -> Result<TokenEndpoint<'a>, UpstreamError> {

@@ -1,6 +1,6 @@
 //! From claims to a user.
 
-use super::id_token::Claims;
+use super::signed_token::Claims;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::User;
 use serde_json::Value;

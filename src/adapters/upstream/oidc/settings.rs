@@ -47,21 +47,12 @@ impl OidcSettings {
     pub(super) fn check(&self) -> Result<(), UpstreamSettingsError> {
         required("client_id", &self.client_id)?;
         endpoint("callback_path", &self.redirect_uri)?;
-        let config_url = endpoint("config_url", &self.config_url)?;
-        if !self.config_url.ends_with(SUFFIX) || config_url.query().is_some() {
-            return Err(UpstreamSettingsError::new("config_url", format!("must end with {SUFFIX}")));
-        }
+        check_config_url(&self.config_url)?;
         if !self.scope.split_ascii_whitespace().any(|scope| scope == "openid") {
             return Err(UpstreamSettingsError::new("scope", "must contain openid"));
         }
         self.check_extra_params()?;
-        // The name is the first half of every user's identity.
-        match &self.provider_name {
-            Some(name) if name.is_empty() || name.contains(':') || name == "local" => {
-                Err(UpstreamSettingsError::new("provider_name", "must not be empty, contain a colon or be `local`"))
-            }
-            _ => Ok(()),
-        }
+        self.provider_name.as_deref().map_or(Ok(()), check_provider_name)
     }
 
     fn check_extra_params(&self) -> Result<(), UpstreamSettingsError> {
@@ -88,6 +79,23 @@ impl OidcSettings {
         let host = || Url::parse(&self.config_url).ok()?.host_str().map(str::to_owned);
         self.provider_name.clone().or_else(host).unwrap_or_else(|| self.name())
     }
+}
+
+/// Refuses an address at which there is no discovery document.
+pub(super) fn check_config_url(text: &str) -> Result<(), UpstreamSettingsError> {
+    let url = endpoint("config_url", text)?;
+    if !text.ends_with(SUFFIX) || url.query().is_some() {
+        return Err(UpstreamSettingsError::new("config_url", format!("must end with {SUFFIX}")));
+    }
+    Ok(())
+}
+
+/// Refuses a name that could make two people one: it is the first half of every user's identity.
+pub(super) fn check_provider_name(name: &str) -> Result<(), UpstreamSettingsError> {
+    if name.is_empty() || name.contains(':') || name == "local" {
+        return Err(UpstreamSettingsError::new("provider_name", "must not be empty, contain a colon or be `local`"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
