@@ -67,6 +67,11 @@ fn the_examples_say_what_their_names_promise() {
     assert_eq!(github.scope.to_string(), "read:user user:email");
     let ProviderKind::Oidc(oidc) = only_provider(auth_of("oidc.yaml")) else { panic!() };
     assert_eq!(oidc.client_secret.expose(), "s3cret");
+    let ProviderKind::Atlassian(atlassian) = only_provider(auth_of("atlassian.yml")) else { panic!() };
+    assert!(atlassian.scope.contains("read:me") && atlassian.scope.contains("offline_access"));
+    let ProviderKind::Salesforce(salesforce) = only_provider(auth_of("salesforce.yml")) else { panic!() };
+    assert_eq!(salesforce.token_url.host_str(), Some("acme.my.salesforce.com"));
+    assert!(salesforce.scope.contains("refresh_token"));
     let ProviderKind::Google(google) = only_provider(auth_of("google.yml")) else { panic!() };
     assert_eq!(google.token_url.as_str(), "https://oauth2.googleapis.com/token");
     let ProviderKind::Keycloak(keycloak) = only_provider(auth_of("keycloak.yml")) else { panic!() };
@@ -111,6 +116,10 @@ fn the_defaults_that_full_yaml_shows_are_the_defaults() {
     assert_eq!((full.http.port, full.http.host.as_str()), (least.http.port, least.http.host.as_str()));
     assert_eq!(full.http.trust_proxy, least.http.trust_proxy);
     assert_eq!(full.http.is_stateless, least.http.is_stateless);
+    assert_eq!(
+        (full.http_fetch.timeout, full.http_fetch.max_size),
+        (least.http_fetch.timeout, least.http_fetch.max_size)
+    );
     let site = load_user(&read("full-site.yaml"), "mxcp: 1\n").unwrap();
     assert_eq!(site.duckdb.query_timeout, least.duckdb.query_timeout);
     assert_eq!(site.duckdb.query_timeout, Duration::from_secs(30));

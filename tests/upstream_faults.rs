@@ -3,9 +3,11 @@
 //!
 //! A provider takes part with one test here and a [`Simulator`] in its own module.
 
+use crate::upstream_atlassian::Atlassian;
 use crate::upstream_github::GitHub;
 use crate::upstream_google::Google;
 use crate::upstream_keycloak::Keycloak;
+use crate::upstream_salesforce::Salesforce;
 use crate::upstream_support::{
     ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NONCE, REFRESH_TOKEN, VERIFIER, assert_no_secret, dead_address,
     exchange, http_client, impatient_client, misbehaving_server, tls_server,
@@ -129,7 +131,8 @@ fn refusals(echo: &str) -> Vec<Fault> {
     ]
 }
 
-fn assert_is(variant: &str, case: &str, fault: &UpstreamError) {
+/// Fails unless the error is of that kind and shows no secret.
+pub(crate) fn assert_is(variant: &str, case: &str, fault: &UpstreamError) {
     assert!(format!("{fault:?}").starts_with(variant), "{case}: {fault:?}");
     assert_no_secret(case, fault);
 }
@@ -207,4 +210,14 @@ async fn faults_of_google_are_told_apart_without_secrets() {
 #[tokio::test]
 async fn faults_of_keycloak_are_told_apart_without_secrets() {
     assert_faults::<Keycloak>().await;
+}
+
+#[tokio::test]
+async fn faults_of_atlassian_are_told_apart_without_secrets() {
+    assert_faults::<Atlassian>().await;
+}
+
+#[tokio::test]
+async fn faults_of_salesforce_are_told_apart_without_secrets() {
+    assert_faults::<Salesforce>().await;
 }

@@ -4,6 +4,7 @@
 //! async code, HTTP, SQL, files or the time of day: a rule that needs the time
 //! takes it as an argument.
 
+pub mod allowed_target;
 pub mod audit_event;
 pub mod client;
 pub mod client_assertion;

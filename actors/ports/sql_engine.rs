@@ -42,6 +42,11 @@ pub enum SqlError {
     /// The engine refused the text or failed while running it.
     #[error("{0}")]
     Failed(String),
+    /// A server that the SQL asked with the caller's token did not accept it (HTTP status 401). With
+    /// a fresh token the query may work; it has changed nothing, unless an earlier statement of its
+    /// text did.
+    #[error("{0}")]
+    TokenRefused(String),
     /// It ran too long and was interrupted.
     #[error("the query ran longer than {} s and was interrupted", .0.as_secs_f64())]
     DeadlineExceeded(Duration),
@@ -62,6 +67,7 @@ pub trait SqlEngine: Send + Sync + std::fmt::Debug {
     fn query(&self, query: SqlQuery) -> PortFuture<'_, Result<SqlRows, SqlError>>;
 
     /// Prepares `sql` against the real database and tells the names of its parameters, in
-    /// order of first use. The query is not run.
+    /// order of first use. The query is not run, and no request is sent: a text that would ask a web
+    /// server (a function that reads files, with `headers`) is checked for its grammar only.
     fn describe(&self, sql: Arc<str>) -> PortFuture<'_, Result<Vec<String>, SqlError>>;
 }

@@ -180,6 +180,7 @@ async fn a_worker_whose_actors_end_is_noticed() {
         arguments: Map::new(),
         caller_type: "http",
         trace_id: None,
+        external_token: None,
     };
     assert!(worker.tool_calls.call_tool(call).await.is_err());
     drop(worker);

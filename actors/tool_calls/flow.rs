@@ -59,7 +59,7 @@ impl ToolCaller {
         let input = entry.parameters.redacted(call.arguments.clone());
         let mut trail = PolicyTrail::default();
         let outcome = tokio::select! {
-            outcome = self.run(&entry, &call.principal, call.arguments, &mut trail) => outcome.map(Arc::new),
+            outcome = self.run(&entry, (&call.principal, call.external_token), call.arguments, &mut trail) => outcome.map(Arc::new),
             _ = caller_gone => Err(CallToolError::Cancelled),
         };
         let event = AuditEvent {
@@ -104,7 +104,7 @@ impl ToolCaller {
     async fn run(
         &self,
         entry: &CatalogEntry,
-        principal: &Arc<Principal>,
+        (principal, external_token): (&Arc<Principal>, Option<Secret>),
         arguments: Map<String, Value>,
         trail: &mut PolicyTrail,
     ) -> Result<Value, CallToolError> {
@@ -114,7 +114,7 @@ impl ToolCaller {
         let query = SqlQuery {
             sql: Arc::clone(&entry.definition.sql),
             arguments: arguments.sql,
-            caller: Arc::new(self.sql_caller(entry, principal).await?),
+            caller: Arc::new(self.sql_caller(entry, principal, external_token).await?),
             deadline: self.query_deadline,
             row_limit: self.query_rows_max,
         };
@@ -156,14 +156,21 @@ impl ToolCaller {
     }
 
     /// Who the SQL sees. The provider's token is fetched only for SQL that asks for it.
-    async fn sql_caller(&self, entry: &CatalogEntry, principal: &Principal) -> Result<SqlCaller, CallToolError> {
+    async fn sql_caller(
+        &self,
+        entry: &CatalogEntry,
+        principal: &Principal,
+        external_token: Option<Secret>,
+    ) -> Result<SqlCaller, CallToolError> {
         let Some(user) = &principal.user else { return Ok(SqlCaller::default()) };
-        let external_token = match &principal.session_id {
-            Some(session) if entry.definition.needs_external_token => {
+        let external_token = match (&principal.session_id, external_token) {
+            _ if !entry.definition.needs_external_token => Secret::default(),
+            (_, Some(token)) => token,
+            (Some(session), None) => {
                 let token = self.token_refresh.fresh_token(session.clone()).await;
                 token.map_err(CallToolError::ExternalToken)?.unwrap_or_default()
             }
-            _ => Secret::default(),
+            (None, None) => Secret::default(),
         };
         Ok(SqlCaller {
             username: user.username.clone(),

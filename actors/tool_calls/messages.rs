@@ -4,6 +4,7 @@ use super::catalog::CatalogEntry;
 use crate::audit_log::AuditError;
 use crate::mailbox::Unavailable;
 use crate::model::principal::Principal;
+use crate::model::secret::Secret;
 use crate::ports::sql_engine::SqlError;
 use crate::token_refresh::TokenRefreshError;
 use actix::Message;
@@ -24,6 +25,8 @@ pub struct CallTool {
     pub caller_type: &'static str,
     /// The id of the request.
     pub trace_id: Option<String>,
+    /// The caller's token at the provider, when it does not come from their session.
+    pub external_token: Option<Secret>,
 }
 
 /// Makes a call. Sent by the handle. Not idempotent: the SQL runs each time.

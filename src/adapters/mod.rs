@@ -8,6 +8,7 @@ pub mod client_keys;
 pub mod client_metadata;
 pub mod duckdb;
 pub mod http_client;
+pub mod http_fetch;
 pub mod jsonl_audit;
 pub mod local_users;
 pub mod null_audit;

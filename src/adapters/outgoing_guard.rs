@@ -9,6 +9,7 @@
 //! connects. Of a request through it only hosts that are written as addresses are checked here, and
 //! the rest is for the proxy's rules; requests that `NO_PROXY` exempts are guarded as without one.
 
+use mxcp_actors::model::allowed_target::AllowedTarget;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -52,6 +53,8 @@ pub struct ForbiddenAddress;
 #[derive(Clone)]
 pub struct OutgoingGuard {
     allows_loopback: bool,
+    /// What the operator lets requests go to besides the public internet.
+    allowed: Arc<[AllowedTarget]>,
     names: Arc<dyn Resolve>,
     /// The hosts of the proxies: they may be anywhere, and nobody else may send requests to them.
     proxies: Arc<[String]>,
@@ -59,9 +62,10 @@ pub struct OutgoingGuard {
 
 impl fmt::Debug for OutgoingGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { allows_loopback, proxies, .. } = self;
+        let Self { allows_loopback, allowed, proxies, .. } = self;
         f.debug_struct("OutgoingGuard")
             .field("allows_loopback", allows_loopback)
+            .field("allowed", allowed)
             .field("proxies", proxies)
             .finish_non_exhaustive()
     }
@@ -76,7 +80,14 @@ impl OutgoingGuard {
         let hosts = named.filter_map(|proxy| host_of_proxy(&proxy));
         // Where this machine may be asked, a proxy on it is no reason to ask it for less.
         let is_special = |host: &String| !(allows_loopback && host == "localhost");
-        Self { allows_loopback, names: Arc::new(SystemNames), proxies: hosts.filter(is_special).collect() }
+        let proxies = hosts.filter(is_special).collect();
+        Self { allows_loopback, allowed: Arc::new([]), names: Arc::new(SystemNames), proxies }
+    }
+
+    /// The same with further targets, which an operator has named.
+    #[must_use]
+    pub fn with_allowed(self, allowed: Arc<[AllowedTarget]>) -> Self {
+        Self { allowed, ..self }
     }
 
     /// The same with other names.
@@ -88,6 +99,9 @@ impl OutgoingGuard {
     /// Whether `address` may be asked.
     #[must_use]
     pub fn allows(&self, address: IpAddr) -> bool {
+        if self.allowed.iter().any(|target| target.contains(address)) {
+            return true;
+        }
         match address {
             IpAddr::V4(address) => self.allows_v4(address),
             IpAddr::V6(address) => self.allows_v6(address),
@@ -109,6 +123,11 @@ impl OutgoingGuard {
     #[must_use]
     pub fn resolver(&self) -> Arc<GuardedNames> {
         Arc::new(GuardedNames(self.clone()))
+    }
+
+    /// Whether the operator has named this host, so that its addresses do not matter.
+    fn is_named(&self, host: &str) -> bool {
+        self.allowed.iter().any(|target| target.names(host))
     }
 
     fn allows_v4(&self, address: Ipv4Addr) -> bool {
@@ -166,9 +185,10 @@ impl Resolve for GuardedNames {
         let guard = self.0.clone();
         // A request to the host itself was refused before, so this is the way through the proxy.
         let is_proxy = guard.proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(name.as_str()));
+        let is_free = is_proxy || guard.is_named(&name.as_str().to_ascii_lowercase());
         Box::pin(async move {
             let addresses = guard.names.resolve(name).await?;
-            let is_allowed = |address: &SocketAddr| is_proxy || guard.allows(address.ip());
+            let is_allowed = |address: &SocketAddr| is_free || guard.allows(address.ip());
             let allowed: Vec<SocketAddr> = addresses.filter(is_allowed).collect();
             if allowed.is_empty() {
                 return Err(ForbiddenAddress.into());
@@ -282,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_the_operator_named_is_asked_and_its_neighbours_are_not() {
+        let allowed = ["10.20.0.0/16", "127.0.0.1"].map(|text| AllowedTarget::parse(text).unwrap());
+        let guard = guard(false).with_allowed(Arc::new(allowed));
+        for (address, is_allowed) in [
+            ("10.20.3.4", true),
+            ("::ffff:10.20.3.4", true),
+            ("127.0.0.1", true),
+            ("1.1.1.1", true),
+            ("10.21.0.1", false),
+            ("127.0.0.2", false),
+            ("::1", false),
+            ("169.254.169.254", false),
+        ] {
+            assert_eq!(allows(&guard, address), is_allowed, "{address}");
+        }
+    }
+
+    #[test]
     fn a_host_that_is_written_as_an_address_is_checked_without_resolving() {
         let guard = guard(false);
         for url in [
@@ -343,6 +381,10 @@ mod tests {
         assert_eq!(resolve(guard(true), &["10.0.0.1", "127.0.0.1"]).await, ["127.0.0.1"]);
         assert_eq!(resolve(guard(false), &["127.0.0.1", "169.254.169.254", "::ffff:a00:1"]).await, [] as [&str; 0]);
         assert_eq!(resolve(guard(false), &[]).await, [] as [&str; 0]);
+        let named = guard(false).with_allowed(Arc::new([AllowedTarget::parse("*.example.com").unwrap()]));
+        assert_eq!(resolve(named, &["10.0.0.1", "1.1.1.1"]).await, ["10.0.0.1", "1.1.1.1"]);
+        let other = guard(false).with_allowed(Arc::new([AllowedTarget::parse("*.example.org").unwrap()]));
+        assert_eq!(resolve(other, &["10.0.0.1"]).await, [] as [&str; 0]);
         let proxied = OutgoingGuard { proxies: Arc::new(["app.example.com".to_owned()]), ..guard(false) };
         assert_eq!(resolve(proxied, &["10.0.0.1"]).await, ["10.0.0.1"], "a proxy may be anywhere");
     }

@@ -47,7 +47,7 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<Report> {
         other => (name, other.to_string()),
     });
     let configuration = args.common.load(LoadWishes::default())?;
-    let engine = open_database(&configuration.duckdb)?;
+    let engine = open_database(&configuration)?;
     let outcome = engine.run_script(&sql, params.collect(), DEADLINE, ROWS_MAX).await;
     tokio::task::spawn_blocking(move || engine.close()).await?;
     let rows = outcome.map_err(|error| anyhow!("Failed to execute SQL: {error}"))?;

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::{Principal, User};
 use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::secret::Secret;
 use mxcp_actors::tool_calls::CallTool;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 /// The provider of users that the command line makes up.
 const PROVIDER: &str = "cli";
+/// The field with the user's token at their provider.
+const EXTERNAL_TOKEN: &str = "external_token";
 const DEFAULT_USER: &str = "cli_user";
 
 #[derive(Args, Clone, Debug)]
@@ -27,7 +30,8 @@ pub(super) struct RunArgs {
     /// A parameter as name=value; name=@file reads JSON from a file
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
     params: Vec<String>,
-    /// Who calls, as a JSON object or @file: username, email, role, permissions, groups, …
+    /// Who calls, as a JSON object or @file: username, email, role, permissions, groups, …;
+    /// also the token at their provider, which is shown nowhere, as `external_token`
     #[arg(short, long, value_name = "JSON|@FILE")]
     user_context: Option<String>,
     /// Print one JSON document
@@ -44,15 +48,19 @@ enum Kind {
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
     let arguments = read_params(&args.params)?;
-    let principal = args.user_context.as_deref().map(read_user).transpose()?;
+    let (principal, external_token) = match args.user_context.as_deref().map(read_user).transpose()? {
+        Some((principal, external_token)) => (principal, external_token),
+        None => (Principal::anonymous(), None),
+    };
     let configuration = args.common.load(LoadWishes::default())?;
     let workshop = Workshop::start(&configuration).await?;
     let call = CallTool {
-        principal: Arc::new(principal.unwrap_or_else(Principal::anonymous)),
+        principal: Arc::new(principal),
         name: args.name.clone(),
         arguments,
         caller_type: "cli",
         trace_id: None,
+        external_token,
     };
     let outcome = workshop.worker.tool_calls.call_tool(call).await;
     workshop.stop().await?;
@@ -104,14 +112,20 @@ fn read_json_file(file: &str) -> anyhow::Result<Value> {
     serde_json::from_str(&text).map_err(|error| usage(format!("{file} is not JSON: {error}")))
 }
 
-/// A user made up on the command line, to see what a tool does for them.
-fn read_user(text: &str) -> anyhow::Result<Principal> {
-    let value = match text.strip_prefix('@') {
+/// A user made up on the command line, to see what a tool does for them, and their token at the
+/// provider, which is kept apart: rules and records see the user whole.
+fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>)> {
+    let mut value = match text.strip_prefix('@') {
         Some(file) => read_json_file(file)?,
         None => serde_json::from_str(text).map_err(|error| usage(format!("--user-context is not JSON: {error}")))?,
     };
-    let Value::Object(fields) = &value else {
+    let Value::Object(fields) = &mut value else {
         return Err(usage("--user-context must be a JSON object".to_owned()));
+    };
+    let external_token = match fields.shift_remove(EXTERNAL_TOKEN) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(token)) => Some(Secret::new(token)),
+        Some(_) => return Err(usage(format!("{EXTERNAL_TOKEN} in --user-context must be a text"))),
     };
     let text_of = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let list_of = |name: &str| {
@@ -133,5 +147,24 @@ fn read_user(text: &str) -> anyhow::Result<Principal> {
         capabilities: list_of("capabilities"),
         claims: value.clone(),
     };
-    Ok(Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() })
+    let principal =
+        Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() };
+    Ok((principal, external_token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_of_a_made_up_user_is_no_claim() {
+        let text = r#"{"username": "ada", "external_token": "gho_0123456789", "team": "x"}"#;
+        let (principal, token) = read_user(text).unwrap();
+        assert!(token.unwrap().matches("gho_0123456789"));
+        assert!(!format!("{principal:?}").contains("gho_"));
+        assert_eq!(principal.user.unwrap().claims, serde_json::json!({"username": "ada", "team": "x"}));
+        assert!(read_user(r#"{"external_token": null}"#).unwrap().1.is_none());
+        let error = read_user(r#"{"external_token": ["gho_0123456789"]}"#).unwrap_err().to_string();
+        assert_eq!(error, "external_token in --user-context must be a text");
+    }
 }

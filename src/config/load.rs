@@ -82,6 +82,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     let is_auth_enabled = user.auth.is_enabled();
     Ok(Configuration {
         http: user.http,
+        http_fetch: user.http_fetch,
         logging: environment.logging(user.logging),
         duckdb: environment.duckdb(&site, &root, env),
         audit: environment.audit(&site, is_auth_enabled),

@@ -12,6 +12,7 @@ mod endpoint_tests;
 mod endpoints;
 mod error;
 mod files;
+mod http_fetch;
 mod http_settings;
 mod load;
 mod persistence;
@@ -21,7 +22,6 @@ mod reader;
 mod references;
 mod settings;
 mod site;
-mod sql_text;
 mod suggestion;
 mod tool_file;
 mod transport;
@@ -34,6 +34,7 @@ mod verifier;
 
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
+pub use http_fetch::HttpFetchConfiguration;
 pub use http_settings::{HttpSettings, Scheme};
 pub use load::{EndpointFaults, LoadOptions, load};
 pub use providers::{

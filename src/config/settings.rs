@@ -1,6 +1,7 @@
 //! What comes out of the files: plain values with every default filled in and every path absolute.
 
 use super::endpoint_file::EndpointFile;
+use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
 use super::providers::ProviderSettings;
 use super::verifier::VerifierConfiguration;
@@ -33,6 +34,8 @@ pub struct Configuration {
     pub paths: ProjectPaths,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// Requests that SQL asks for.
+    pub http_fetch: HttpFetchConfiguration,
     /// Who may call, and how they prove it.
     pub auth: AuthConfiguration,
     /// The database.

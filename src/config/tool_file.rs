@@ -2,7 +2,8 @@
 
 use super::endpoint_file::EndpointKind;
 use super::reader::{Field, Table};
-use super::{endpoint_tests, files, policy_rules, sql_text, type_definition};
+use super::{endpoint_tests, files, policy_rules, type_definition};
+use crate::sql_text::may_read_external_token;
 use mxcp_actors::model::policy::PolicySet;
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Con
         annotations: annotations.unwrap_or_default(),
         parameters,
         returns,
-        needs_external_token: sql_text::may_read_external_token(&sql),
+        needs_external_token: may_read_external_token(&sql),
         sql: sql.into(),
         // Rules that could not be read must not be taken for no rules.
         policies: policies.unwrap_or_else(|| Some(PolicySet::default()))?,

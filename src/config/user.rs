@@ -2,6 +2,7 @@
 //! among it.
 
 use super::auth;
+use super::http_fetch::{self, HttpFetchConfiguration};
 use super::http_settings::HttpSettings;
 use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, LoggingSettings};
@@ -14,6 +15,8 @@ pub(super) struct User {
     pub(super) has_profile: bool,
     /// `transport.http`.
     pub(super) http: HttpSettings,
+    /// `http_fetch`.
+    pub(super) http_fetch: HttpFetchConfiguration,
     /// `logging`.
     pub(super) logging: LoggingSettings,
     /// `projects.<project>.profiles.<profile>.auth`.
@@ -25,6 +28,7 @@ impl Default for User {
         Self {
             has_profile: false,
             http: HttpSettings::default(),
+            http_fetch: HttpFetchConfiguration::default(),
             logging: LoggingSettings { is_enabled: true, level: None },
             auth: AuthConfiguration::none(),
         }
@@ -39,6 +43,9 @@ pub(super) fn read(file: &Field<'_>, project: &str, profile: &str) -> User {
         read_version(table);
         if let Some(http) = table.get("transport").and_then(|field| read_transport(&field)) {
             user.http = http;
+        }
+        if let Some(http_fetch) = table.get("http_fetch").and_then(|field| http_fetch::read(&field)) {
+            user.http_fetch = http_fetch;
         }
         if let Some(logging) = table.get("logging").and_then(|field| read_logging(&field)) {
             user.logging = logging;

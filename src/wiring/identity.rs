@@ -2,14 +2,16 @@
 
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::adapters::local_users::{LocalUser, LocalUsers};
+use crate::adapters::upstream::atlassian::AtlassianIdp;
 use crate::adapters::upstream::github::GitHubIdp;
 use crate::adapters::upstream::google::google;
 use crate::adapters::upstream::keycloak::{KeycloakSettings as KeycloakIdpSettings, keycloak};
 use crate::adapters::upstream::oidc::{OidcIdp, OidcSettings as OidcIdpSettings};
+use crate::adapters::upstream::salesforce::SalesforceIdp;
 use crate::adapters::upstream::settings::UpstreamApp;
 use crate::config::{AppSettings, KeycloakSettings, LocalSettings, OidcSettings, ProviderKind, ProviderSettings};
 use crate::http::routes::CallbackRoute;
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::UpstreamIdp;
@@ -65,8 +67,11 @@ fn login_method(provider: &ProviderSettings, surroundings: &Surroundings<'_>) ->
             let idp = keycloak(realm(settings, surroundings), http, clock);
             return Ok(discovered(idp.context(name_of(name))?));
         }
-        ProviderKind::Atlassian(_) | ProviderKind::Salesforce(_) => {
-            return Err(anyhow!("auth.{name}: is not supported yet by this version"));
+        ProviderKind::Atlassian(app) => {
+            Arc::new(AtlassianIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
+        }
+        ProviderKind::Salesforce(app) => {
+            Arc::new(SalesforceIdp::new(upstream_app(app, surroundings), http, clock).context(name_of(name))?)
         }
     };
     tell_refresh_hint(&*idp);

@@ -11,11 +11,12 @@ pub use stores::{new_home, persistence_settings, surroundings};
 use crate::adapters::client_keys::HttpClientKeys;
 use crate::adapters::client_metadata::HttpClientMetadata;
 use crate::adapters::duckdb::{DuckDbEngine, DuckDbSettings, OpenError};
+use crate::adapters::http_fetch::{HttpFetch, HttpFetchSettings};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::outgoing_guard::OutgoingGuard;
 use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{ClientDocuments, Configuration, DuckdbSettings as DatabaseConfiguration, HttpSettings};
+use crate::config::{ClientDocuments, Configuration, HttpSettings};
 use crate::http::AppState;
 use crate::http::cookies::Cookies;
 use crate::http::handover::StopSignal;
@@ -84,7 +85,7 @@ impl Daemon {
         let is_alone = is_for_this_machine_alone(configuration, &listeners)?;
         let documents = client_documents(configuration, is_alone);
         let settings = Settings { client_documents: documents, ..settings(configuration, &base_url)? };
-        let engine = Arc::new(open_database(&configuration.duckdb)?);
+        let engine = Arc::new(open_database(configuration)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
         let guard = OutgoingGuard::new(is_alone);
@@ -147,7 +148,7 @@ impl Workshop {
     /// Whatever keeps them from working, for the operator.
     pub async fn start(configuration: &Configuration) -> anyhow::Result<Self> {
         let base_url = configuration.http.base_url(None);
-        let engine = Arc::new(open_database(&configuration.duckdb)?);
+        let engine = Arc::new(open_database(configuration)?);
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let settings = settings(configuration, &base_url)?;
         let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
@@ -193,12 +194,19 @@ fn sockets(http: &HttpSettings, port: Option<u16>) -> anyhow::Result<Sockets> {
 ///
 /// # Errors
 /// Why it cannot be opened.
-pub fn open_database(configuration: &DatabaseConfiguration) -> Result<DuckDbEngine, OpenError> {
+pub fn open_database(configuration: &Configuration) -> Result<DuckDbEngine, OpenError> {
+    let (database, http_fetch) = (&configuration.duckdb, &configuration.http_fetch);
+    let fetcher = HttpFetch::new(HttpFetchSettings {
+        allowed: http_fetch.allow.clone(),
+        timeout: http_fetch.timeout,
+        bytes_max: http_fetch.max_size,
+    });
     DuckDbEngine::open(&DuckDbSettings {
-        path: Some(configuration.path.clone()),
-        read_only: configuration.is_readonly,
-        connections: configuration.connections,
+        path: Some(database.path.clone()),
+        read_only: database.is_readonly,
+        connections: database.connections,
         setup: Vec::new(),
+        fetcher: Some(Arc::new(fetcher)),
     })
 }
 

@@ -22,6 +22,8 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) struct Setup {
     /// `transport.http`.
     pub(crate) http: Value,
+    /// `http_fetch`.
+    pub(crate) http_fetch: Value,
     /// The profile's `auth`.
     pub(crate) auth: Value,
     /// The tools by file name.
@@ -36,6 +38,7 @@ impl Default for Setup {
         let ben = hash("+NHuMKmcIbt30GygHDGSOw$kEnqexSXz0T7GLzfHkGgaCZZXgCPMOOYEgejaR+mfUs");
         Self {
             http: json!({"host": "127.0.0.1"}),
+            http_fetch: Value::Null,
             auth: json!({"provider": "local", "local": {"users": [
                 {"username": "ada", "password_hash": ada, "name": "Ada Falk", "email": "ada@example.com", "role": "admin"},
                 {"username": "ben", "password_hash": ben, "role": "analyst"},
@@ -74,7 +77,8 @@ impl Setup {
     pub(crate) fn user_file(&self) -> String {
         let profile = json!({"default": {"auth": self.auth}});
         let projects = json!({"bookshop": {"profiles": profile}});
-        json!({"mxcp": 1, "transport": {"http": self.http}, "projects": projects}).to_string()
+        let transport = json!({"http": self.http});
+        json!({"mxcp": 1, "transport": transport, "http_fetch": self.http_fetch, "projects": projects}).to_string()
     }
 
     /// The project on disk.

@@ -56,6 +56,7 @@ fn call(name: &str, arguments: &Value) -> CallTool {
         arguments: arguments.as_object().unwrap().clone(),
         caller_type: "http",
         trace_id: Some("trace".to_owned()),
+        external_token: None,
     }
 }
 

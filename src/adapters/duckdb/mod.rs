@@ -11,12 +11,21 @@
 //! Several statements in one text run in order, and the rows are those of the last one. Each is
 //! prepared when the ones before it have run. [`SqlEngine::describe`] runs nothing, so it refuses a
 //! text in which a statement needs what an earlier one makes.
+//!
+//! A function that reads files may be given `headers`, which DuckDB does not have (`http_calls`): then a
+//! request is sent for this query and its caller alone, and what came is a file in memory until the
+//! query is over (`fetch`). Such statements are never kept prepared, and [`SqlEngine::describe`] sends no
+//! requests: of a text with such a call it checks the grammar only, and leaves names and types of
+//! columns to the first query.
 
 #[expect(unsafe_code, reason = "the C API alone tells on whose connection a function runs; see the module")]
 mod capi;
 mod claim;
+mod fetch;
+mod http_calls;
 mod job;
 mod lock;
+mod memory_file;
 mod numbers;
 mod open;
 mod pool;
@@ -28,6 +37,7 @@ mod session;
 mod tests;
 mod times;
 
+pub use fetch::{FetchFault, FetchRequest, Fetched, Fetcher};
 pub use open::{DuckDbSettings, OpenError, SetupStatement};
 
 use job::{Cancelled, Reply, Work};

@@ -2,6 +2,7 @@
 
 use super::capi::{Callers, Connection, Database};
 use super::claim::Claim;
+use super::fetch::Fetcher;
 use super::pool::Pool;
 use mxcp_actors::model::secret::Secret;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub struct DuckDbSettings {
     /// Statements to run once at the start: loading extensions, creating DuckDB's secrets,
     /// attaching databases. All of these belong to the database, so every connection has them.
     pub setup: Vec<SetupStatement>,
+    /// What sends the requests of calls with `headers`; without it such calls are refused.
+    pub fetcher: Option<Arc<dyn Fetcher>>,
 }
 
 /// A statement of the start.
@@ -106,7 +109,7 @@ pub(super) fn open(settings: &DuckDbSettings) -> Result<Pool, OpenError> {
     let database = Database::open(path, &[("access_mode", access), ("duckdb_api", "mxcp")])
         .map_err(|detail| classify(path, detail))?;
     let database = Arc::new(database);
-    let callers = Arc::new(Callers::default());
+    let callers = Arc::new(Callers::new(settings.fetcher.clone()));
     set_up(&database, &callers, settings)?;
     Ok(Pool::new(database, callers, claim, settings.connections.unwrap_or_else(default_connections)))
 }

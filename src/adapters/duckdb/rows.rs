@@ -1,12 +1,14 @@
 //! Rows as JSON.
 
 use super::capi::{Cell, Fields, Kind, QueryResult, ResultShape, Vector};
+use super::fetch::FETCH_FUNCTION;
 use super::numbers;
 use super::times;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mxcp_actors::model::sql_value::{Column, SqlRows};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -38,7 +40,7 @@ pub(super) fn read(
         while result.next_chunk().map_err(ReadError::Failed)?.is_some() {}
         return Ok(SqlRows::default());
     }
-    let names = unique_names(result.names());
+    let names = unique_names(&showable_names(result.names()));
     refuse_unsupported(&names, result.kinds())?;
     // Copying a map is cheaper than filling one: nothing is hashed.
     let empty: Map<String, Value> = names.iter().map(|name| (name.clone(), Value::Null)).collect();
@@ -62,6 +64,19 @@ fn object(empty: &Map<String, Value>, columns: &[Vector<'_>], row: usize) -> Map
         *value = json(column.cell(row));
     }
     object
+}
+
+/// A column without a name of its own is called by its expression, which may show what was made of
+/// a call with headers.
+fn showable_names(names: &[String]) -> Cow<'_, [String]> {
+    if !names.iter().any(|name| name.contains(FETCH_FUNCTION)) {
+        return Cow::Borrowed(names);
+    }
+    let shown = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| if name.contains(FETCH_FUNCTION) { format!("column{index}") } else { name.clone() });
+    Cow::Owned(shown.collect())
 }
 
 /// A second `a` becomes `a_1`, unless a column is called so already.

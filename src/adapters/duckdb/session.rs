@@ -1,6 +1,8 @@
 //! One worker's connection and what is prepared on it.
 
 use super::capi::{Activity, CallerSlot, Callers, Connection, Database, Interrupter, Statement, StatementKind};
+use super::fetch::{Fetches, SECRET_LENGTH_MIN};
+use super::http_calls::{self, Rewritten};
 use super::job::JobControl;
 use super::prepared::{Prepared, RunError, run_once};
 use mxcp_actors::model::sql_value::SqlRows;
@@ -60,18 +62,23 @@ impl Session {
     ///
     /// # Errors
     /// As [`SqlError`]; what a cancelled query answers is read by nobody.
-    pub(super) fn query(&mut self, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
-        self.slot.set(Some(Arc::clone(&query.caller)));
+    pub(super) fn query(&mut self, query: &SqlQuery, control: &Arc<JobControl>) -> Result<SqlRows, SqlError> {
+        let _serving = Serving::begin(&self.slot, query);
         let answer = self.run(query, control);
-        self.slot.set(None);
         answer.map_err(|error| without_token(error, query.caller.external_token.expose()))
     }
 
-    /// Prepares the statements of `sql` and names their parameters in order of first use.
+    /// Prepares the statements of `sql` and names their parameters in order of first use. With a
+    /// call that would send a request the text is only parsed: nobody is there to send it for.
     ///
     /// # Errors
     /// DuckDB's text.
     pub(super) fn describe(&self, sql: &str) -> Result<Vec<String>, SqlError> {
+        if let Some(rewritten) = http_calls::rewrite(sql).map_err(SqlError::Failed)? {
+            // The text of the author, so that DuckDB's message speaks of it.
+            self.connection.extract(sql).map_err(SqlError::Failed)?;
+            return Ok(rewritten.parameters);
+        }
         let mut names: Vec<String> = Vec::new();
         for statement in self.connection.extract(sql).map_err(SqlError::Failed)? {
             let statement = statement.map_err(SqlError::Failed)?;
@@ -91,15 +98,38 @@ impl Session {
         let _no_transaction = self.connection.run("ROLLBACK");
     }
 
-    fn run(&mut self, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
+    fn run(&mut self, query: &SqlQuery, control: &Arc<JobControl>) -> Result<SqlRows, SqlError> {
         self.uses += 1;
         if let Some(prepared) = self.statements.remove(&query.sql) {
-            match self.run_prepared(prepared, query, control) {
+            match self.run_prepared(prepared, query, control, Keeping::Allowed) {
                 Err(RunError::Stale) => self.never_keep(Arc::clone(&query.sql)),
                 Err(RunError::Sql(error)) => return Err(error),
                 Ok(rows) => return Ok(rows),
             }
         }
+        match http_calls::rewrite(&query.sql).map_err(SqlError::Failed)? {
+            Some(rewritten) => self.run_fetching(rewritten, query, control),
+            None => self.run_text(query, control, Keeping::Allowed),
+        }
+    }
+
+    /// Runs a text whose calls send requests. It is not kept: its plan is for what was fetched.
+    fn run_fetching(
+        &mut self,
+        rewritten: Rewritten,
+        query: &SqlQuery,
+        control: &Arc<JobControl>,
+    ) -> Result<SqlRows, SqlError> {
+        let (caller, control) = (Arc::clone(&query.caller), Arc::clone(control));
+        let fetches = Fetches::new(self.callers.fetcher(), caller, Arc::clone(&control), &rewritten.secrets);
+        let fetches = Arc::new(fetches);
+        self.slot.set_fetches(Some(Arc::clone(&fetches)));
+        let query = SqlQuery { sql: rewritten.sql.into(), ..query.clone() };
+        self.run_text(&query, &control, Keeping::Never).map_err(|error| fetches.explain(error))
+    }
+
+    /// Runs a text that is not prepared yet.
+    fn run_text(&mut self, query: &SqlQuery, control: &JobControl, keeping: Keeping) -> Result<SqlRows, SqlError> {
         let before = Activity::now();
         let mut statements = self.connection.extract(&query.sql).map_err(SqlError::Failed)?;
         if statements.remaining() > 1 {
@@ -110,7 +140,7 @@ impl Session {
         self.note(statement.kind());
         let ends_or_begins = statement.kind() == StatementKind::Transaction;
         let prepared = Prepared::new(statement, before.may_have_kept_since());
-        let rows = self.run_prepared(prepared, query, control)?;
+        let rows = self.run_prepared(prepared, query, control, keeping)?;
         self.refuse_open_transaction(ends_or_begins)?;
         Ok(rows)
     }
@@ -121,10 +151,11 @@ impl Session {
         mut prepared: Prepared,
         query: &SqlQuery,
         control: &JobControl,
+        keeping: Keeping,
     ) -> Result<SqlRows, RunError> {
         let rows = prepared.run(&self.connection, query, control)?;
         // What failed is not kept, as it may be stale.
-        if self.may_keep(&prepared, &query.sql) {
+        if keeping == Keeping::Allowed && self.may_keep(&prepared, &query.sql) {
             prepared.last_use = self.uses;
             self.keep(Arc::clone(&query.sql), prepared);
         }
@@ -156,6 +187,9 @@ impl Session {
             has_transaction |= statement.kind() == StatementKind::Transaction;
             let begins = if has_transaction { None } else { Some(&self.connection) };
             last = run_once(&mut statement, begins, query, control)?;
+            if let Some(fetches) = self.slot.fetches() {
+                fetches.next_statement();
+            }
         }
         self.refuse_open_transaction(has_transaction)?;
         Ok(last)
@@ -192,6 +226,30 @@ impl Session {
     }
 }
 
+/// Whether a statement may stay prepared, as far as its text tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeping {
+    Allowed,
+    Never,
+}
+
+/// A connection at work for a caller; afterwards, and after a panic, for nobody.
+struct Serving(Arc<CallerSlot>);
+
+impl Serving {
+    fn begin(slot: &Arc<CallerSlot>, query: &SqlQuery) -> Self {
+        slot.set(Some(Arc::clone(&query.caller)));
+        Self(Arc::clone(slot))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.set(None);
+        self.0.set_fetches(None);
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         self.callers.leave(self.connection.id());
@@ -200,10 +258,8 @@ impl Drop for Session {
 
 /// DuckDB quotes values in its messages, and messages go to logs.
 fn without_token(error: SqlError, token: &str) -> SqlError {
-    /// Anything shorter is no secret, and might be part of a word.
-    const LENGTH_MIN: usize = 8;
     match error {
-        SqlError::Failed(message) if token.len() >= LENGTH_MIN => {
+        SqlError::Failed(message) if token.len() >= SECRET_LENGTH_MIN => {
             SqlError::Failed(message.replace(token, "[redacted]"))
         }
         other => other,
@@ -234,7 +290,7 @@ mod tests {
                 deadline: Duration::MAX,
                 row_limit: 1000,
             };
-            session.query(&query, &JobControl::default()).unwrap();
+            session.query(&query, &Arc::default()).unwrap();
         }
         session.statements.contains_key(&sql)
     }

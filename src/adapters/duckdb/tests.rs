@@ -3,6 +3,7 @@ use mxcp_actors::model::secret::Secret;
 use serde_json::{Value, json};
 
 mod engine;
+mod fetching;
 mod identity;
 mod values;
 

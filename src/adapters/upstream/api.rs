@@ -7,6 +7,11 @@ use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::ports::upstream_idp::UpstreamError;
 use serde_json::Value;
+use std::future::Future;
+use std::time::Duration;
+
+/// How long is waited for what a login can do without. The whole login has a minute.
+const EXTRA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One GET request.
 pub(super) struct JsonRequest<'a> {
@@ -69,6 +74,31 @@ fn prepare(request: &JsonRequest<'_>) -> Option<http::Request<Vec<u8>>> {
         builder = builder.header(*name, *value);
     }
     builder.body(Vec::new()).ok()
+}
+
+/// Does what a login can do without, if it does not take long.
+///
+/// # Errors
+/// Those of `work`, or that it took too long.
+pub(super) async fn in_good_time<T>(
+    provider: &str,
+    work: impl Future<Output = Result<T, UpstreamError>>,
+) -> Result<T, UpstreamError> {
+    let is_late = |_| UpstreamError::Unreachable {
+        provider: provider.to_owned(),
+        detail: format!("it did not answer within {} s", EXTRA_TIMEOUT.as_secs()),
+    };
+    tokio::time::timeout(EXTRA_TIMEOUT, work).await.map_err(is_late)?
+}
+
+/// A field that is a text and not empty.
+pub(super) fn text(document: &Value, field: &str) -> Option<String> {
+    document.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// What stands before the `@` of an address, unless that is nothing.
+pub(super) fn local_part(address: &str) -> Option<String> {
+    address.split('@').next().filter(|part| !part.is_empty()).map(str::to_owned)
 }
 
 fn parse(request: &JsonRequest<'_>, body: &[u8]) -> Result<Value, UpstreamError> {

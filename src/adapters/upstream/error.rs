@@ -57,7 +57,7 @@ fn is_limited(response: &http::Response<Vec<u8>>) -> bool {
 
 /// A provider's own words, made fit for a log: one line, not too long, and without the secrets
 /// that we sent, should the provider repeat them.
-pub(super) fn clean_text(text: &str, secrets: &[&Secret]) -> String {
+pub(in crate::adapters) fn clean_text(text: &str, secrets: &[&Secret]) -> String {
     let mut clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         clean = clean.replace(secret.expose(), "[redacted]");

@@ -7,6 +7,7 @@
 //! be like (`settings`). No module here decides who may do what.
 
 mod api;
+pub mod atlassian;
 mod error;
 mod form;
 pub mod github;
@@ -14,7 +15,10 @@ pub mod google;
 pub mod keycloak;
 pub mod oidc;
 mod revocation;
+pub mod salesforce;
 mod scopes;
 pub mod settings;
 mod token;
 mod url;
+
+pub(super) use error::clean_text;

@@ -4,6 +4,7 @@ use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
 use super::form::{ClientCredentials, post_form};
 use crate::adapters::http_client::HttpClient;
 use mxcp_actors::model::secret::Secret;
+use mxcp_actors::model::token::UpstreamTokens;
 use mxcp_actors::ports::upstream_idp::{RevocationResult, UpstreamError};
 use oauth2::AuthType;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use url::Url;
 
 /// What kind of token is to be revoked, for the hint (RFC 7009 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenKind {
+enum TokenKind {
     /// A refresh token.
     Refresh,
     /// An access token.
@@ -52,11 +53,26 @@ struct Refusal {
 }
 
 impl RevocationEndpoint<'_> {
+    /// Revokes the tokens of a login, the refresh token first: while it works it gives new access
+    /// tokens. The access token is named as well, because not every provider ends it with the
+    /// other (RFC 7009 section 2.1).
+    ///
+    /// # Errors
+    /// As for [`Self::revoke`].
+    pub(super) async fn revoke_both(&self, tokens: &UpstreamTokens) -> Result<RevocationResult, UpstreamError> {
+        let refresh = match &tokens.refresh_token {
+            Some(token) => self.revoke(token, TokenKind::Refresh).await?,
+            None => RevocationResult::NotOffered,
+        };
+        let access = self.revoke(&tokens.access_token, TokenKind::Access).await?;
+        Ok(if refresh == RevocationResult::Revoked { refresh } else { access })
+    }
+
     /// Revokes `token`. One that is not valid any more is as good as revoked.
     ///
     /// # Errors
     /// When there is no answer, or it is a refusal or of no use.
-    pub(super) async fn revoke(&self, token: &Secret, kind: TokenKind) -> Result<RevocationResult, UpstreamError> {
+    async fn revoke(&self, token: &Secret, kind: TokenKind) -> Result<RevocationResult, UpstreamError> {
         let request = self
             .prepare(token, kind)
             .ok_or_else(|| unusable(self.provider, "the request that revokes a token could not be built"))?;

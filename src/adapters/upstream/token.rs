@@ -6,6 +6,7 @@
 
 use super::error::{check_status, clean_code, clean_text, no_answer, unusable};
 use super::scopes::{self, Included};
+use super::settings::UpstreamApp;
 use crate::adapters::http_client::HttpClient;
 use http::StatusCode;
 use mxcp_actors::model::grant::SignedIn;
@@ -23,13 +24,14 @@ use oauth2::{
     TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 
 /// The longest lifetime that is believed, so that adding it to a time cannot overflow.
 const LIFETIME_MAX: Duration = Duration::from_hours(10 * 366 * 24);
 
-type TokenBody = StandardTokenResponse<IdTokenField, BasicTokenType>;
+type TokenBody = StandardTokenResponse<MoreFields, BasicTokenType>;
 type TokenFault = RequestTokenError<UpstreamError, BasicErrorResponse>;
 type TokenClient = oauth2::Client<
     BasicErrorResponse,
@@ -44,13 +46,19 @@ type TokenClient = oauth2::Client<
     EndpointSet,
 >;
 
-/// What OpenID Connect adds to a token answer (OpenID Connect Core section 3.1.3.3).
+/// What is added to a token answer.
 #[derive(Debug, Serialize, Deserialize)]
-struct IdTokenField {
+struct MoreFields {
+    /// By OpenID Connect (OpenID Connect Core section 3.1.3.3).
     id_token: Option<Secret>,
+    /// By Salesforce: the server that the person's organization is on. Another provider may give
+    /// the name another meaning and type, and so it is with `id`.
+    instance_url: Option<Value>,
+    /// By Salesforce: the address at which the person is described.
+    id: Option<Value>,
 }
 
-impl ExtraTokenFields for IdTokenField {}
+impl ExtraTokenFields for MoreFields {}
 
 /// How a provider's token endpoint differs from RFC 6749.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +67,22 @@ pub(super) struct Dialect {
     pub(super) scope_separators: &'static [char],
     /// Error codes that mean `invalid_grant`, besides itself.
     pub(super) invalid_grant_codes: &'static [&'static str],
+    /// Descriptions that mean `invalid_grant`, whatever code they come with.
+    pub(super) invalid_grant_descriptions: &'static [&'static str],
+    /// Whether an answer may leave out `token_type`, which is then `bearer`.
+    pub(super) may_omit_token_type: bool,
     /// Scopes that come with others, so that they are not missed.
     pub(super) included_scopes: &'static [Included],
 }
 
 /// The plain protocol.
-pub(super) const STANDARD: Dialect =
-    Dialect { scope_separators: &[' '], invalid_grant_codes: &[], included_scopes: &[] };
+pub(super) const STANDARD: Dialect = Dialect {
+    scope_separators: &[' '],
+    invalid_grant_codes: &[],
+    invalid_grant_descriptions: &[],
+    may_omit_token_type: false,
+    included_scopes: &[],
+};
 
 /// Who we are at a token endpoint.
 #[derive(Debug)]
@@ -105,6 +122,10 @@ pub(super) struct TokenAnswer {
     missing_scopes: ScopeSet,
     /// The identity token, when there is one.
     pub(super) id_token: Option<Secret>,
+    /// Salesforce's server of the person's organization, as it stands in the answer.
+    pub(super) instance_url: Option<String>,
+    /// Salesforce's address of the person, as it stands in the answer.
+    pub(super) identity_url: Option<String>,
 }
 
 impl TokenAnswer {
@@ -158,7 +179,29 @@ impl<'a> TokenEndpoint<'a> {
         if !settings.client_secret.is_empty() {
             client = client.set_client_secret(ClientSecret::new(settings.client_secret.expose().to_owned()));
         }
-        Ok(Self { client, wire: Wire { http, provider: settings.provider }, settings })
+        let wire = Wire { http, provider: settings.provider, dialect: settings.dialect };
+        Ok(Self { client, wire, settings })
+    }
+
+    /// The same for an app whose secret travels in the body.
+    pub(super) fn of_app(
+        http: &'a HttpClient,
+        provider: &'a str,
+        app: &'a UpstreamApp,
+        token_url: &'a Url,
+        dialect: Dialect,
+    ) -> Result<Self, UpstreamError> {
+        let settings = TokenClientSettings {
+            provider,
+            token_url,
+            client_id: &app.client_id,
+            client_secret: &app.client_secret,
+            auth_type: AuthType::RequestBody,
+            redirect_uri: &app.redirect_uri,
+            requested_scope: &app.scope,
+            dialect,
+        };
+        Self::new(http, settings)
     }
 
     /// Redeems a code, with the verifier of our own PKCE unless the provider cannot take it.
@@ -208,6 +251,8 @@ impl<'a> TokenEndpoint<'a> {
             refresh_token,
             scope,
             id_token,
+            instance_url: text(body.extra_fields().instance_url.as_ref()),
+            identity_url: text(body.extra_fields().id.as_ref()),
         })
     }
 
@@ -241,7 +286,11 @@ impl<'a> TokenEndpoint<'a> {
         let code = refusal.error().as_ref();
         let error = clean_text(&clean_code(code), sent);
         let detail = refusal.error_description().map(|text| clean_text(text, sent));
-        if code == "invalid_grant" || self.settings.dialect.invalid_grant_codes.contains(&code) {
+        let dialect = self.settings.dialect;
+        let is_named = code == "invalid_grant" || dialect.invalid_grant_codes.contains(&code);
+        let is_described =
+            refusal.error_description().is_some_and(|text| dialect.invalid_grant_descriptions.contains(&text.as_str()));
+        if is_named || is_described {
             UpstreamError::InvalidGrant { provider, detail: detail.unwrap_or(error) }
         } else {
             UpstreamError::Refused { provider, error, detail }
@@ -254,6 +303,7 @@ impl<'a> TokenEndpoint<'a> {
 struct Wire<'a> {
     http: &'a HttpClient,
     provider: &'a str,
+    dialect: Dialect,
 }
 
 impl<'c> oauth2::AsyncHttpClient<'c> for Wire<'_> {
@@ -277,8 +327,25 @@ impl Wire<'_> {
             let detail = format!("the token endpoint answered with status {}", response.status().as_u16());
             return Err(unusable(self.provider, detail));
         }
+        if response.status() == StatusCode::OK && self.dialect.may_omit_token_type {
+            add_token_type(response.body_mut());
+        }
         Ok(response)
     }
+}
+
+/// Writes into an answer what its provider takes for granted.
+fn add_token_type(body: &mut Vec<u8>) {
+    if let Ok(Value::Object(mut answer)) = serde_json::from_slice(body)
+        && !answer.contains_key("token_type")
+    {
+        answer.insert("token_type".to_owned(), Value::from("bearer"));
+        *body = Value::Object(answer).to_string().into_bytes();
+    }
+}
+
+fn text(field: Option<&Value>) -> Option<String> {
+    field.and_then(Value::as_str).map(str::to_owned)
 }
 
 fn refresh_token(body: &TokenBody) -> Option<Secret> {
@@ -287,6 +354,5 @@ fn refresh_token(body: &TokenBody) -> Option<Secret> {
 
 /// Whether a body is an error answer of RFC 6749 section 5.2, whatever its status.
 fn is_oauth_error(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(body)
-        .is_ok_and(|body| body.get("error").is_some_and(serde_json::Value::is_string))
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("error").is_some_and(Value::is_string))
 }

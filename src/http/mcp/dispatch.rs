@@ -81,6 +81,7 @@ impl Request<'_> {
             arguments: arguments(self.params.arguments)?,
             caller_type: "http",
             trace_id: self.trace_id,
+            external_token: None,
         };
         let (state, id, era) = (Data::clone(self.state), self.id, self.era);
         let sessions = state.shared.sessions.as_ref();

@@ -132,6 +132,16 @@ impl<'c> Fields<'c> {
 }
 
 impl<'c> Vector<'c> {
+    /// The texts in an argument of a function.
+    ///
+    /// # Safety
+    /// `raw` is a flat vector of VARCHAR with at least `len` rows, and lives for `'c`.
+    pub(super) unsafe fn of_texts(raw: ffi::duckdb_vector, len: usize) -> Self {
+        static TEXT: Kind = Kind::Text;
+        // SAFETY: promised by the caller.
+        unsafe { Self::new(raw, &TEXT, len) }
+    }
+
     /// # Safety
     /// `raw` is a flat vector of the type that `kind` was read from, with at least `len` rows, and
     /// lives for `'c`.

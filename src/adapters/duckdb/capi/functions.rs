@@ -9,7 +9,8 @@
 //! computed when the statement is bound, and the plan keeps what was made of it. [`Activity`] lets
 //! the session notice.
 
-use super::{Connection, c_text};
+use super::{Connection, c_text, fetch_function};
+use crate::adapters::duckdb::fetch::{Fetcher, Fetches};
 use crate::adapters::duckdb::lock::Lock;
 use duckdb::ffi;
 use mxcp_actors::ports::sql_engine::SqlCaller;
@@ -57,12 +58,13 @@ impl Activity {
     }
 }
 
-/// Who a connection works for right now.
+/// Who a connection works for right now, and what was fetched for them.
 ///
-/// The lock is of this connection alone and held for the copy of a pointer.
+/// The locks are of this connection alone and held for the copy of a pointer.
 #[derive(Debug, Default)]
 pub(crate) struct CallerSlot {
     caller: Lock<Option<Arc<SqlCaller>>>,
+    fetches: Lock<Option<Arc<Fetches>>>,
 }
 
 impl CallerSlot {
@@ -71,18 +73,40 @@ impl CallerSlot {
         *self.caller.lock() = caller;
     }
 
+    /// Lets the query send requests from now on; none with `None`, which closes the files of those
+    /// that were sent.
+    pub(crate) fn set_fetches(&self, fetches: Option<Arc<Fetches>>) {
+        *self.fetches.lock() = fetches;
+    }
+
+    /// The requests that the query may send.
+    pub(crate) fn fetches(&self) -> Option<Arc<Fetches>> {
+        self.fetches.lock().clone()
+    }
+
     fn get(&self) -> Option<Arc<SqlCaller>> {
         self.caller.lock().clone()
     }
 }
 
-/// The slots of all connections, by the connection's id.
+/// The slots of all connections, by the connection's id, and what sends their requests.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
     slots: Lock<HashMap<u64, Arc<CallerSlot>>>,
+    fetcher: Option<Arc<dyn Fetcher>>,
 }
 
 impl Callers {
+    /// No connections yet; without `fetcher` no requests can be sent.
+    pub(crate) fn new(fetcher: Option<Arc<dyn Fetcher>>) -> Self {
+        Self { slots: Lock::default(), fetcher }
+    }
+
+    /// What sends requests.
+    pub(crate) fn fetcher(&self) -> Option<Arc<dyn Fetcher>> {
+        self.fetcher.clone()
+    }
+
     /// Registers the functions in the database of `connection`.
     ///
     /// # Errors
@@ -91,7 +115,7 @@ impl Callers {
         for field in [Field::Username, Field::Email, Field::Provider, Field::ExternalToken] {
             register(connection, field, Arc::clone(self))?;
         }
-        Ok(())
+        fetch_function::register(connection, Arc::clone(self))
     }
 
     /// Makes the slot of a new connection; to be done before anything is prepared on it.
@@ -140,14 +164,22 @@ impl Field {
 }
 
 /// What a function keeps as long as the database is open.
-struct Registration {
-    field: Field,
+pub(super) struct Registration {
+    /// `None` for the function that fetches.
+    field: Option<Field>,
     callers: Arc<Callers>,
+}
+
+impl Registration {
+    /// For the function that fetches, in the form that DuckDB keeps.
+    pub(super) fn of_fetching(callers: Arc<Callers>) -> *mut c_void {
+        Box::into_raw(Box::new(Self { field: None, callers })).cast()
+    }
 }
 
 fn register(connection: &Connection, field: Field, callers: Arc<Callers>) -> Result<(), String> {
     let name = c_text(field.function_name())?;
-    let registration = Box::into_raw(Box::new(Registration { field, callers }));
+    let registration = Box::into_raw(Box::new(Registration { field: Some(field), callers }));
     // SAFETY: DuckDB copies name and type; it owns the registration from `set_extra_info` on and
     // frees it with `drop_registration`; the callbacks fit their purpose.
     let state = unsafe {
@@ -172,13 +204,13 @@ fn register(connection: &Connection, field: Field, callers: Arc<Callers>) -> Res
 }
 
 /// Frees a [`Registration`].
-unsafe extern "C" fn drop_registration(data: *mut c_void) {
+pub(super) unsafe extern "C" fn drop_registration(data: *mut c_void) {
     // SAFETY: `register` made it with `Box::into_raw`, and DuckDB calls this once.
     drop(unsafe { Box::from_raw(data.cast::<Registration>()) });
 }
 
 /// Remembers the slot of the connection on which the statement is bound.
-unsafe extern "C" fn bind(info: ffi::duckdb_bind_info) {
+pub(super) unsafe extern "C" fn bind(info: ffi::duckdb_bind_info) {
     Activity::count(|activity| activity.binds += 1);
     let bound = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: DuckDB keeps `info` and the registration alive during the call.
@@ -231,12 +263,12 @@ unsafe extern "C" fn run(info: ffi::duckdb_function_info, _rows: ffi::duckdb_dat
     Activity::count(|activity| activity.reads += 1);
     let answered = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: DuckDB keeps both pieces of data alive while the statement runs.
-        let (registration, slot) = unsafe {
+        let (field, slot) = unsafe {
             let registration = ffi::duckdb_scalar_function_get_extra_info(info).cast::<Registration>().as_ref();
-            (registration?, ffi::duckdb_scalar_function_get_bind_data(info).cast::<Arc<CallerSlot>>().as_ref()?)
+            (registration?.field?, ffi::duckdb_scalar_function_get_bind_data(info).cast::<Arc<CallerSlot>>().as_ref()?)
         };
         let caller = slot.get();
-        let text = caller.as_deref().map_or("", |caller| registration.field.read(caller));
+        let text = caller.as_deref().map_or("", |caller| field.read(caller));
         // SAFETY: DuckDB copies the text into the value, and the value into the vector, which
         // becomes one value for all rows.
         unsafe {

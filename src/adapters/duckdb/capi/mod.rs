@@ -10,6 +10,7 @@
 mod chunk;
 mod connection;
 mod database;
+mod fetch_function;
 mod functions;
 mod kind;
 mod statement;

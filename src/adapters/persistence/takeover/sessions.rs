@@ -3,6 +3,7 @@
 use super::old::{Field, OldSession};
 use super::{AdoptedSession, NewHome};
 use crate::adapters::upstream::oidc::user_of_claims;
+use crate::adapters::upstream::salesforce;
 use mxcp_actors::model::client::{Client, GrantType};
 use mxcp_actors::model::ids::{SessionId, UserId};
 use mxcp_actors::model::principal::User;
@@ -152,6 +153,13 @@ fn describe(people: &PeopleOf, old: OldUser) -> User {
     if people.has_openid_claims && !claims.is_empty() {
         return user_of_claims(provider, &old.user_id, claims);
     }
+    let claims = Value::Object(claims);
+    // The Python product left the organization out of the identity.
+    if provider == salesforce::NAME
+        && let Some(user) = salesforce::described_before(&old.user_id, &claims)
+    {
+        return user;
+    }
     User {
         id: UserId::of(provider, &old.user_id),
         provider: provider.to_owned(),
@@ -165,7 +173,7 @@ fn describe(people: &PeopleOf, old: OldUser) -> User {
         permissions: Vec::new(),
         groups: Vec::new(),
         capabilities: Vec::new(),
-        claims: Value::Object(claims),
+        claims,
     }
 }
 

@@ -5,16 +5,18 @@
 //! commas, and there is no `id_token`; the person is asked for at the API.
 
 mod emails;
+mod memberships;
 mod revocation;
 
-use super::api::{JsonRequest, get_json, get_json_if_allowed};
+use super::api::{JsonRequest, get_json, get_json_if_allowed, in_good_time, text};
 use super::error::unusable;
 use super::scopes::Included;
 use super::settings::{UpstreamApp, UpstreamSettingsError};
-use super::token::{Dialect, TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::token::{Dialect, STANDARD, TokenAnswer, TokenEndpoint};
 use super::url::AuthorizationUrl;
 use crate::adapters::http_client::HttpClient;
 use emails::{Address, choose};
+use memberships::Memberships;
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::User;
@@ -26,7 +28,6 @@ use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::{
     RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange, UpstreamIdp,
 };
-use oauth2::AuthType;
 use serde_json::Value;
 use std::sync::Arc;
 use url::Url;
@@ -54,6 +55,7 @@ const DIALECT: Dialect = Dialect {
     scope_separators: &[',', ' '],
     invalid_grant_codes: &["bad_verification_code", "bad_refresh_token"],
     included_scopes: INCLUDED_SCOPES,
+    ..STANDARD
 };
 
 const API_HEADERS: &[(&str, &str)] =
@@ -65,6 +67,7 @@ pub struct GitHubIdp {
     settings: UpstreamApp,
     auth_url: Url,
     token_url: Url,
+    api: String,
     user_url: String,
     emails_url: String,
     revocation_url: Url,
@@ -83,23 +86,11 @@ impl GitHubIdp {
         let (user_url, emails_url) = (format!("{api}/user"), format!("{api}/user/emails"));
         let revocation_url = revocation::url(&api, &settings.client_id)
             .ok_or_else(|| UpstreamSettingsError::new("token_url", "has no API beside it"))?;
-        Ok(Self { settings, auth_url, token_url, user_url, emails_url, revocation_url, http, clock })
+        Ok(Self { settings, auth_url, token_url, api, user_url, emails_url, revocation_url, http, clock })
     }
 
     fn token_endpoint(&self) -> Result<TokenEndpoint<'_>, UpstreamError> {
-        TokenEndpoint::new(
-            &self.http,
-            TokenClientSettings {
-                provider: NAME,
-                token_url: &self.token_url,
-                client_id: &self.settings.client_id,
-                client_secret: &self.settings.client_secret,
-                auth_type: AuthType::RequestBody,
-                redirect_uri: &self.settings.redirect_uri,
-                requested_scope: &self.settings.scope,
-                dialect: DIALECT,
-            },
-        )
+        TokenEndpoint::of_app(&self.http, NAME, &self.settings, &self.token_url, DIALECT)
     }
 
     async fn sign_in(&self, request: UpstreamExchange) -> Result<SignedIn, UpstreamError> {
@@ -110,7 +101,7 @@ impl GitHubIdp {
     }
 
     async fn fetch_user(&self, answer: &TokenAnswer) -> Result<User, UpstreamError> {
-        let profile = get_json(&self.http, &api_request(&self.user_url, "the user's profile", answer)).await?;
+        let mut profile = get_json(&self.http, &api_request(&self.user_url, "the user's profile", answer)).await?;
         let subject = match profile.get("id") {
             Some(Value::Number(id)) if id.is_u64() => id.to_string(),
             _ => return Err(unusable(NAME, "the user's profile has no numeric id")),
@@ -119,6 +110,10 @@ impl GitHubIdp {
             return Err(unusable(NAME, "the user's profile has no login"));
         };
         let address = self.fetch_address(&profile, answer).await?;
+        let memberships = self.fetch_memberships(answer).await;
+        if let (Value::Object(claims), Some(memberships)) = (&mut profile, &memberships) {
+            claims.extend(memberships.claims());
+        }
         Ok(User {
             id: UserId::of(NAME, &subject),
             provider: NAME.to_owned(),
@@ -129,7 +124,7 @@ impl GitHubIdp {
             name: text(&profile, "name"),
             role: None,
             permissions: Vec::new(),
-            groups: Vec::new(),
+            groups: memberships.map(|memberships| memberships.groups()).unwrap_or_default(),
             capabilities: Vec::new(),
             claims: profile,
         })
@@ -147,6 +142,16 @@ impl GitHubIdp {
             None
         };
         Ok(choose(public, list))
+    }
+
+    /// The person's organizations and teams, when the token may see them. Without them the person
+    /// is in no group, which grants nothing; who it is, is known all the same.
+    async fn fetch_memberships(&self, answer: &TokenAnswer) -> Option<Memberships> {
+        if !may_see_memberships(answer.scope(), &self.settings.scopes().into_iter().collect()) {
+            return None;
+        }
+        let outcome = in_good_time(NAME, memberships::fetch(&self.http, &self.api, answer)).await;
+        outcome.inspect_err(|error| tracing::warn!(%error, "the organizations of a person are not known")).ok()
     }
 }
 
@@ -218,8 +223,11 @@ fn may_see_emails(scope: &ScopeSet) -> bool {
     scope.is_empty() || scope.contains("user:email") || scope.contains("user")
 }
 
-fn text(profile: &Value, field: &str) -> Option<String> {
-    profile.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+/// Whether organizations and teams are asked for: the token has a scope that shows them, or, being
+/// that of a GitHub App, names none while the configuration asks for it.
+fn may_see_memberships(granted: &ScopeSet, requested: &ScopeSet) -> bool {
+    let scope = if granted.is_empty() { requested } else { granted };
+    ["read:org", "write:org", "admin:org"].iter().any(|name| scope.contains(name))
 }
 
 #[cfg(test)]
@@ -244,5 +252,16 @@ mod tests {
         assert!(may_see_emails(&ScopeSet::parse("read:user user:email").unwrap()));
         assert!(may_see_emails(&ScopeSet::parse("user").unwrap()));
         assert!(!may_see_emails(&ScopeSet::parse("read:user repo").unwrap()));
+    }
+    #[test]
+    fn memberships_are_asked_for_only_with_the_scope() {
+        let may = |granted: &str, requested: &str| {
+            may_see_memberships(&ScopeSet::parse(granted).unwrap(), &ScopeSet::parse(requested).unwrap())
+        };
+        assert!(may("read:user read:org", "read:user"));
+        assert!(may("admin:org", ""));
+        assert!(may("", "read:user read:org"));
+        assert!(!may("", "read:user"));
+        assert!(!may("read:user user:email repo", "read:org"), "it was asked for and not granted");
     }
 }

@@ -23,7 +23,7 @@ pub(in crate::adapters) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
 
 use super::error::unusable;
-use super::revocation::{RevocationEndpoint, TokenKind};
+use super::revocation::RevocationEndpoint;
 use super::settings::UpstreamSettingsError;
 use super::token::{TokenClientSettings, TokenEndpoint};
 use super::url::AuthorizationUrl;
@@ -136,9 +136,6 @@ impl OidcIdp {
         )
     }
 
-    /// Revokes the refresh token first: while it works it gives new access tokens. The access
-    /// token is named as well, because not every provider ends it with the other (RFC 7009
-    /// section 2.1).
     async fn revoke_both(&self, tokens: UpstreamTokens) -> Result<RevocationResult, UpstreamError> {
         let metadata = self.metadata().await?;
         let Some(url) = &metadata.revocation_endpoint else { return Ok(RevocationResult::NotOffered) };
@@ -150,12 +147,7 @@ impl OidcIdp {
             client_secret: &self.settings.client_secret,
             auth_type: &metadata.auth_type,
         };
-        let refresh = match &tokens.refresh_token {
-            Some(token) => endpoint.revoke(token, TokenKind::Refresh).await?,
-            None => RevocationResult::NotOffered,
-        };
-        let access = endpoint.revoke(&tokens.access_token, TokenKind::Access).await?;
-        Ok(if refresh == RevocationResult::Revoked { refresh } else { access })
+        endpoint.revoke_both(&tokens).await
     }
 
     async fn write_url(&self, request: UpstreamAuthorization) -> Result<String, UpstreamError> {

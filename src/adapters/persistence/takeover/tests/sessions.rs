@@ -160,6 +160,27 @@ async fn a_person_of_an_openid_provider_is_described_as_at_a_sign_in() {
 }
 
 #[actix_rt::test]
+async fn a_person_of_salesforce_is_known_by_the_organization_too() {
+    let ids = json!({"organization_id": "00D5g000004AbCdEAK", "user_id": "0055g00000AbCdEAAV"});
+    for (profile, subject) in [
+        (ids, "00D5g000004AbCdEAK/0055g00000AbCdEAAV"),
+        (json!({"organization_id": "00D5g000004AbCdEAK", "user_id": "0055g00000ZZZZZZZZ"}), "0055g00000AbCdEAAV"),
+        (json!({}), "0055g00000AbCdEAAV"),
+    ] {
+        let mut case = Case::new(None);
+        case.home.people = vec![PeopleOf { provider: "salesforce".to_owned(), has_openid_claims: false }];
+        case.add_client(&client(APP, &json!({})));
+        let user = json!({
+            "provider": "salesforce", "user_id": "0055g00000AbCdEAAV", "username": "ada", "raw_profile": profile,
+        });
+        case.add_session(&session("s1", &json!({"provider": "salesforce", "user_info": user})));
+        let (_, stores) = case.moved();
+        let user = stores.sessions.find_session(SessionId::new("s1")).await.unwrap().unwrap().user;
+        assert_eq!((user.subject.as_str(), user.id), (subject, UserId::of("salesforce", subject)));
+    }
+}
+
+#[actix_rt::test]
 async fn a_second_run_neither_doubles_anything_nor_brings_back_what_has_ended() {
     for kind in kinds() {
         let case = Case::usual(None);
