@@ -148,7 +148,10 @@ async fn a_document_that_is_wrong_is_explained_on_a_page_and_refused_at_the_toke
     for (id, reason) in [
         (host.put_document("/other.json", &other).await, "Its client_id is not the URL at which it is"),
         (host.put_document("/name.json", &json!({"client_name": null})).await, "client_name is missing"),
-        (host.put_document("/uris.json", &json!({"redirect_uris": null})).await, "redirect_uris must hold at least one"),
+        (
+            host.put_document("/uris.json", &json!({"redirect_uris": null})).await,
+            "redirect_uris must hold at least one",
+        ),
         (host.put_document("/uri.json", &json!({"redirect_uris": ["javascript:x"]})).await, "redirect_uris, entry 1"),
         (host.put_document("/secret.json", &json!({"client_secret": "x"})).await, "it must not have client_secret"),
         (
