@@ -21,6 +21,9 @@ const CLAIMS_OF_RIGHTS: &[&str] = &["realm_access", "resource_access", "groups",
 /// each realm.
 const ROLES_OF_EVERYBODY: [&str; 2] = ["offline_access", "uma_authorization"];
 
+/// How many roles of a person count. Real people have a few dozen.
+const ROLES_MAX: usize = 1_000;
+
 /// How we are known at a realm.
 #[derive(Clone, Debug)]
 pub struct KeycloakSettings {
@@ -133,11 +136,10 @@ impl Keycloak {
         let in_realm = claims.get("realm_access");
         let in_client = claims.get("resource_access").and_then(|clients| clients.get(&self.client_id));
         let mut roles: Vec<String> = Vec::new();
-        for role in [in_realm, in_client].into_iter().flatten().filter_map(|access| access.get("roles")?.as_array()) {
-            for name in role.iter().filter_map(Value::as_str).filter(|name| !name.is_empty()) {
-                if !roles.iter().any(|known| known == name) {
-                    roles.push(name.to_owned());
-                }
+        let lists = [in_realm, in_client].into_iter().flatten().filter_map(|access| access.get("roles")?.as_array());
+        for name in lists.flatten().filter_map(Value::as_str).filter(|name| !name.is_empty()) {
+            if roles.len() < ROLES_MAX && !roles.iter().any(|known| known == name) {
+                roles.push(name.to_owned());
             }
         }
         roles

@@ -10,6 +10,7 @@ mod access_token;
 mod discovery;
 mod flavour;
 mod id_token;
+mod identify;
 mod jwks;
 mod profile;
 mod settings;
@@ -21,17 +22,15 @@ pub(super) use flavour::Flavour;
 pub(in crate::adapters) use profile::user as user_of_claims;
 pub use settings::OidcSettings;
 
-use super::api::{JsonRequest, get_json};
 use super::error::unusable;
 use super::revocation::RevocationEndpoint;
 use super::settings::UpstreamSettingsError;
-use super::token::{TokenAnswer, TokenClientSettings, TokenEndpoint};
+use super::token::{TokenClientSettings, TokenEndpoint};
 use super::url::AuthorizationUrl;
 use crate::adapters::cached_document::CachedDocument;
 use crate::adapters::http_client::HttpClient;
 use discovery::OFFLINE_ACCESS;
 use flavour::Plain;
-use id_token::{Expected, IdTokenFault};
 use jwks::{KeySet, KeySource, PublishedKeys};
 use mxcp_actors::model::grant::SignedIn;
 use mxcp_actors::model::secret::Secret;
@@ -42,8 +41,6 @@ use mxcp_actors::ports::upstream_idp::{
     ProviderEndpoint, RevocationReach, RevocationResult, UpstreamAuthorization, UpstreamError, UpstreamExchange,
     UpstreamIdp,
 };
-use serde_json::Value;
-use signed_token::{Claims, TokenFault};
 use std::sync::Arc;
 
 /// An OpenID Connect provider.
@@ -178,13 +175,7 @@ impl OidcIdp {
         let verifier = metadata.takes_challenge.then_some(&request.verifier);
         let answer = self.token_endpoint(&metadata)?.redeem(&request.code, verifier).await?;
         let received_at = self.clock.now();
-        let claims = self.verify(&metadata, &answer, &request.nonce).await?;
-        let subject = subject_of(&claims).to_owned();
-        let userinfo = self.fetch_userinfo(&metadata, &answer, &subject).await?;
-        let mut claims = profile::merge(claims, userinfo);
-        self.add_access_token_claims(&metadata, &answer, &subject, &mut claims).await;
-        let mut user = profile::user(&self.name, &subject, claims);
-        self.flavour.complete(&mut user);
+        let user = self.identify(&metadata, &answer, &request.nonce).await?;
         Ok(answer.into_signed_in(user, received_at))
     }
 
@@ -197,88 +188,6 @@ impl OidcIdp {
             None if metadata.sends_issuer => Err(unusable(&self.name, "the callback does not name its issuer")),
             None => Ok(()),
         }
-    }
-
-    /// Checks the `id_token`.
-    async fn verify(&self, metadata: &Metadata, answer: &TokenAnswer, nonce: &Secret) -> Result<Claims, UpstreamError> {
-        let refuse = |fault: IdTokenFault| unusable(&self.name, fault.to_string());
-        let text = answer.id_token.as_ref().ok_or_else(|| refuse(IdTokenFault::Missing))?;
-        let token = id_token::read(text, &metadata.algorithms).map_err(refuse)?;
-        let claims =
-            self.keys.verify(self.key_source(metadata), &token).await?.map_err(|fault| refuse(fault.into()))?;
-        let expected = Expected {
-            issuer: &metadata.issuer,
-            issuer_alias: self.flavour.issuer_alias(&metadata.issuer),
-            client_id: &self.settings.client_id,
-            nonce,
-            access_token: answer.access_token(),
-            now: self.clock.now(),
-        };
-        id_token::check(&token, &claims, &expected).map_err(refuse)?;
-        Ok(claims)
-    }
-
-    /// Adds what only the access token says. One that cannot be read or checked says nothing, and
-    /// is no reason to refuse the person: whether it is a JWT at all is the provider's affair.
-    async fn add_access_token_claims(
-        &self,
-        metadata: &Metadata,
-        answer: &TokenAnswer,
-        subject: &str,
-        claims: &mut Claims,
-    ) {
-        let names = self.flavour.access_token_claims();
-        if names.is_empty() {
-            return;
-        }
-        match self.read_access_token(metadata, answer, subject).await {
-            Ok(Ok(more)) => profile::add(claims, more, names),
-            Ok(Err(fault)) => tracing::debug!(provider = self.name, ?fault, "no claims are read from the access token"),
-            Err(error) => tracing::debug!(provider = self.name, %error, "no claims are read from the access token"),
-        }
-    }
-
-    async fn read_access_token(
-        &self,
-        metadata: &Metadata,
-        answer: &TokenAnswer,
-        subject: &str,
-    ) -> Result<Result<Claims, TokenFault>, UpstreamError> {
-        let token = match access_token::read(answer.access_token(), &metadata.algorithms) {
-            Ok(token) => token,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        let (issuer, client_id) = (metadata.issuer.as_str(), self.settings.client_id.as_str());
-        let expected = access_token::Expected { issuer, subject, client_id, now: self.clock.now() };
-        let claims = self.keys.verify(self.key_source(metadata), &token).await?;
-        Ok(claims.and_then(|claims| access_token::check(&claims, &expected).map(|()| claims)))
-    }
-
-    /// Fetches more claims where the provider has an endpoint for them. They count only if they
-    /// are about the same person (OpenID Connect Core section 5.3.2).
-    async fn fetch_userinfo(
-        &self,
-        metadata: &Metadata,
-        answer: &TokenAnswer,
-        subject: &str,
-    ) -> Result<Option<Claims>, UpstreamError> {
-        let Some(url) = &metadata.userinfo_endpoint else {
-            return Ok(None);
-        };
-        let request = JsonRequest {
-            provider: &self.name,
-            what: "the user's profile",
-            url: url.as_str(),
-            bearer: Some(answer.access_token()),
-            headers: &[],
-        };
-        let Value::Object(claims) = get_json(&self.http, &request).await? else {
-            return Err(unusable(&self.name, "the user's profile is not a JSON object"));
-        };
-        if subject_of(&claims) != subject {
-            return Err(unusable(&self.name, "the user's profile is about somebody else than the id_token"));
-        }
-        Ok(Some(claims))
     }
 }
 
@@ -354,8 +263,4 @@ impl UpstreamIdp for OidcIdp {
     fn revoke(&self, tokens: UpstreamTokens) -> PortFuture<'_, Result<RevocationResult, UpstreamError>> {
         Box::pin(self.revoke_both(tokens))
     }
-}
-
-fn subject_of(claims: &Claims) -> &str {
-    claims.get("sub").and_then(Value::as_str).unwrap_or_default()
 }

@@ -93,6 +93,12 @@ fn the_issuer_is_compared_exactly() {
 }
 
 #[test]
+fn the_other_name_of_the_issuer_is_one_too() {
+    assert_eq!(claim_fault("iss", json!("idp")), None);
+    assert_eq!(claim_fault("iss", json!("idp/")), Some(TokenFault::WrongIssuer.into()));
+}
+
+#[test]
 fn the_audience_must_hold_us() {
     assert_eq!(claim_fault("aud", json!("them")), Some(IdTokenFault::WrongAudience));
     assert_eq!(claim_fault("aud", json!([])), Some(IdTokenFault::WrongAudience));

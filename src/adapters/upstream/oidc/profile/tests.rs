@@ -73,3 +73,17 @@ fn a_verification_does_not_pass_to_another_address() {
     let kept = merge(object(id_token), Some(object(json!({"name": "Ada"}))));
     assert!(user("oidc", "7", kept).email_verified);
 }
+
+#[test]
+fn claims_of_another_token_are_joined_and_take_nothing_away() {
+    let mut claims = object(json!({"roles": {"a": ["x"], "b": "kept"}, "groups": ["g"], "role": "kept", "odd": 1}));
+    let more = json!({
+        "roles": {"a": ["y", "x"], "b": "other", "c": ["z"]}, "groups": ["h", "g"], "role": "other", "odd": ["x"],
+        "new": [1], "secret": "not asked for",
+    });
+    add(&mut claims, object(more), &["roles", "groups", "role", "odd", "new", "missing"]);
+    let joined = json!({
+        "roles": {"a": ["x", "y"], "b": "kept", "c": ["z"]}, "groups": ["g", "h"], "role": "kept", "odd": 1, "new": [1],
+    });
+    assert_eq!(Value::Object(claims), joined);
+}
