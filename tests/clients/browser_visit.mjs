@@ -111,7 +111,8 @@ const stories = {
   /** A person chooses GitHub, changes their mind, and chooses the password instead. */
   async choice(browser) {
     const provider = new URL(process.argv[5]).origin;
-    const ada = await Visitor.arrive(browser, [`${base}/`, provider]);
+    const callback = await Callback.listen();
+    const ada = await Visitor.arrive(browser, [`${base}/`, provider, callback.url]);
     const { page } = ada;
     await page.goto(base);
     assert.equal(await ada.headline(), 'Where do you want to sign in?');
@@ -126,7 +127,6 @@ const stories = {
     assert.match(await ada.text(), /You are signed in as Ada Falk\./);
     await ada.press('Sign out');
 
-    const callback = await Callback.listen();
     const reader = await Client.register(base, 'Reading Room', callback.url);
     await page.goto(reader.authorizeUrl());
     await ada.press('Allow');
