@@ -28,11 +28,10 @@ use crate::ports::sql_engine::SqlEngine;
 use crate::ports::upstream_idp::UpstreamIdp;
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
-use crate::token_refresh::{Refresher, TokenRefreshHandle};
+use crate::token_refresh::{RefreshMemory, Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
 use crate::user_mapping::UserMapping;
 use actix::{Arbiter, ArbiterHandle};
-use dashmap::DashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -145,8 +144,7 @@ impl Supervisor {
             providers: providers(&ports.login_methods),
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
-            back_offs: DashMap::new(),
-            unsaved: DashMap::new(),
+            memory: RefreshMemory::default(),
             ended_grants,
         };
         let token_refresh = TokenRefreshHandle::start(&owners, refresher, to_revoke, guard("token_refresh"));

@@ -20,10 +20,10 @@ async fn examined(project: &Project, options: &[&str]) -> (Output, i32) {
 async fn checks(project: &Project) -> (Vec<Value>, i32) {
     let (output, code) = examined(project, &["--json-output"]).await;
     let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    assert_eq!(document["status"], "ok");
     let checks = document["result"]["checks"].as_array().unwrap().clone();
     let has_error = checks.iter().any(|check| check["status"] == "error");
     assert_eq!((code, document["result"]["status"] == "error"), (i32::from(has_error), has_error), "{document:#}");
+    assert_eq!(document["status"], if has_error { "error" } else { "ok" });
     (checks, code)
 }
 
@@ -33,6 +33,13 @@ fn of<'a>(checks: &'a [Value], name: &str) -> Vec<(&'a str, &'a str)> {
     checks.iter().filter(|check| check["check"] == name).map(|c| (text(c, "status"), text(c, "message"))).collect()
 }
 
+/// The same where nothing listens at the public URL.
+fn silent(mut setup: Setup) -> Setup {
+    let (_freed, address) = dead_address();
+    setup.http["port"] = json!(address.port());
+    setup
+}
+
 fn private(project: &Project) {
     set_permissions(project.root().join("config.yml"), Permissions::from_mode(0o600)).unwrap();
 }
@@ -40,7 +47,7 @@ fn private(project: &Project) {
 #[tokio::test]
 async fn a_provider_that_answers_and_files_that_are_private_are_fine() {
     let github = GitHubApp::start().await;
-    let project = github.setup().with_persistence("sqlite").write();
+    let project = silent(github.setup()).with_persistence("sqlite").write();
     private(&project);
     let (checks, code) = checks(&project).await;
     assert_eq!(code, 0, "{checks:#?}");
@@ -64,7 +71,7 @@ async fn every_line_of_the_checklist_is_looked_at() {
     setup.auth["clients"] = json!([{
         "client_id": "dev-client", "name": "For development", "redirect_uris": ["http://localhost:3000/callback"],
     }]);
-    let project = setup.write();
+    let project = silent(setup).write();
     set_permissions(project.root().join("config.yml"), Permissions::from_mode(0o644)).unwrap();
     let (checks, code) = checks(&project).await;
     let status = |name: &str| of(&checks, name).first().map(|(status, _)| (*status).to_owned()).unwrap_or_default();
@@ -88,7 +95,7 @@ async fn every_line_of_the_checklist_is_looked_at() {
 async fn a_provider_that_does_not_answer_is_an_error() {
     let (_held, address) = dead_address();
     let auth = FakeProvider::setup_at(&format!("http://{address}")).auth;
-    let project = Setup { auth, ..Setup::default() }.write();
+    let project = silent(Setup { auth, ..Setup::default() }).write();
     private(&project);
     let (checks, code) = checks(&project).await;
     let [(status, message)] = of(&checks, "provider")[..] else { panic!("{checks:#?}") };
@@ -120,5 +127,20 @@ async fn people_read_a_line_for_each_check_and_what_to_do() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(code, 1);
     assert!(text.contains("✗ configuration: config.yml") && text.contains("→ correct it"), "{text}");
-    assert!(text.ends_with("1 errors, 0 warnings\n"), "{text}");
+    assert!(text.ends_with("1 error, 0 warnings\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_keeps_the_server_from_starting_is_an_error() {
+    let mut setup = silent(Setup::default());
+    setup.tools.get_mut("whoami").unwrap()["policies"] =
+        json!({"input": [{"condition": "user.rolle == 'admin'", "action": "deny"}]});
+    let project = setup.write();
+    private(&project);
+    let (found, code) = checks(&project).await;
+    let [(status, message)] = of(&found, "tools")[..] else { panic!("{found:#?}") };
+    assert!(code == 1 && status == "error" && message.contains("user.rolle"), "{message}");
+    project.write("tools/whoami.yml", "mxcp: 1\ntool:\n  source: {code: SELECT 1}\n");
+    let (found, code) = checks(&project).await;
+    assert!(code == 1 && of(&found, "configuration").iter().any(|(status, _)| *status == "error"), "{found:#?}");
 }

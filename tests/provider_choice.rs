@@ -198,3 +198,42 @@ async fn who_is_signed_in_is_judged_by_the_rules_of_now() {
     let now = home.open(app.url("/")).await.text();
     assert!(now.contains("retired") && !now.contains("mascot"), "{now}");
 }
+
+#[tokio::test]
+async fn rules_do_not_see_what_rules_gave_however_often_a_person_signs_in() {
+    let mut setup = Setup::default();
+    setup.auth["user_mapping"] = json!([
+        {"when": "user.provider == 'local'", "groups": ["everyone"]},
+        {"when": "'everyone' in user.groups", "role": "root"},
+    ]);
+    setup.tools.insert(
+        "secret",
+        json!({
+            "description": "For root alone", "parameters": [], "source": {"code": "SELECT 'the secret'"},
+            "policies": {"input": [{"condition": "user.role != 'root'", "action": "deny"}]},
+        }),
+    );
+    let app = TestApp::with(setup).await;
+    let client = OAuthClient::register(&app).await;
+    let mut browser = Browser::new(&app);
+    let login = browser.open(app.url("/")).await;
+    give_password(&mut browser, &login, "ben").await;
+    // Signed in on our own pages already, so nobody is asked for a password again.
+    let consent = browser.open(client.authorize_url(&app, &[])).await;
+    let back = browser.submit(&consent, "approve", &[]).await;
+    let tokens = Tokens::of(client.redeem(&app, &client.answer(&back)["code"]).await).await;
+    let body: Value = app.call(&tokens.access, "secret").send().await.unwrap().json().await.unwrap();
+    assert!(body["result"]["isError"] == true && !body.to_string().contains("the secret"), "{body}");
+}
+
+#[tokio::test]
+async fn a_callback_that_belongs_to_no_login_is_recorded() {
+    let places = Places::start().await;
+    let mut browser = Browser::new(&places.app);
+    browser.open(places.app.url("/")).await;
+    browser.open(places.app.url("/callback/acme?code=x&state=made-up")).await.assert_error_page(400);
+    let audit = places.app.audit();
+    let record = audit.iter().find(|record| record["operation_name"] == "auth.login_refused").unwrap();
+    assert_eq!((&record["operation_status"], &record["input_data"]["provider"]), (&json!("error"), &json!("acme")));
+    assert!(record["trace_id"].is_string() && !record.to_string().contains("made-up"), "{record}");
+}

@@ -389,7 +389,8 @@ async fn a_github_that_does_not_answer_is_unreachable() {
         (reset, "the connection broke off before the answer was complete"),
         (cut, "the connection broke off before the answer was complete"),
     ] {
-        let expected = UpstreamError::Unreachable { provider: "github".to_owned(), detail: detail.to_owned() };
+        let expected =
+            UpstreamError::Unreachable { provider: "github".to_owned(), what: "tokens", detail: detail.to_owned() };
         assert_eq!(idp.exchange(exchange()).await.unwrap_err(), expected);
         assert_eq!(idp.refresh(Secret::new(REFRESH_TOKEN)).await.unwrap_err(), expected);
     }

@@ -240,7 +240,7 @@ async fn a_provider_that_is_down_at_start_is_found_later() {
     let provider = Provider::start().await.with("GET", DISCOVERY_PATH, ResponseTemplate::new(503)).await;
     let idp = provider.idp();
     idp.warm_up().await;
-    let down = UpstreamError::Faulty { provider: "oidc".to_owned(), status: 503 };
+    let down = UpstreamError::Faulty { provider: "oidc".to_owned(), what: "its discovery document", status: 503 };
     assert_eq!(idp.authorization_url(authorization()).await.unwrap_err(), down);
     provider.server.reset().await;
     let provider = provider.with_defaults().await;

@@ -9,6 +9,7 @@ use crate::authorization_codes::NewLogin;
 use crate::model::grant::{LoginPurpose, LoginStage, SignedIn};
 use crate::model::ids::UserId;
 use crate::model::scope::ScopeSet;
+use std::sync::Arc;
 
 impl Authorizer {
     /// On to where people prove who they are.
@@ -36,7 +37,9 @@ impl Authorizer {
         expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         match method {
-            LoginMethod::Provider(idp) => self.to_provider(idp.as_ref(), purpose, browser, expected_user).await,
+            LoginMethod::Provider(idp) => {
+                self.to_provider(idp.as_ref(), purpose, (browser, visitor), expected_user).await
+            }
             LoginMethod::Password(_) => match self.signed_in_locally(visitor).await? {
                 Some(signed_in) => self.after_login(purpose, signed_in, browser, visitor, expected_user).await,
                 None => self.to_password_page(purpose, browser, expected_user).await,
@@ -107,7 +110,9 @@ impl Authorizer {
             return Ok(None);
         };
         let session = self.sessions.find_browser_session(cookie.clone()).await?;
-        let local = session.filter(|session| session.user.provider == directory.name());
-        Ok(local.map(|session| SignedIn { user: session.user, upstream: None, missing_scopes: ScopeSet::default() }))
+        // As the directory knows them, and not as the rules of the operator describe them: those are
+        // applied to the new session too, and must not see what they gave themselves.
+        let user = session.and_then(|session| directory.find_user(&session.user.id)).map(Arc::unwrap_or_clone);
+        Ok(user.map(|user| SignedIn { user, upstream: None, missing_scopes: ScopeSet::default() }))
     }
 }

@@ -197,7 +197,7 @@ impl From<Unavailable> for BeginError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
     /// It is over, was used, or never was.
-    #[error("this login has expired or was already used; go back to where you started and try again")]
+    #[error("this login has expired or was already used")]
     Unknown,
     /// It was begun in another browser, or the browser's cookies are gone.
     #[error("this login was begun in another browser; start again in this one")]

@@ -1,7 +1,7 @@
 //! To the identity provider and back.
 
 use super::flow::{Authorizer, Browser, http_caller, login_caller};
-use super::messages::{BrowserStep, CompleteLogin, LoginError, NextStep, ProviderAnswer};
+use super::messages::{BrowserStep, CompleteLogin, LoginError, NextStep, ProviderAnswer, Visitor};
 use crate::authorization_codes::NewLogin;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::grant::{LoginPurpose, LoginStage};
@@ -40,7 +40,7 @@ impl Authorizer {
         &self,
         idp: &dyn UpstreamIdp,
         purpose: LoginPurpose,
-        browser: &Browser,
+        (browser, visitor): (&Browser, &Visitor),
         expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         let (verifier, nonce) = (self.entropy.token(""), self.entropy.token(""));
@@ -58,11 +58,30 @@ impl Authorizer {
         let challenge = CodeChallenge::of(&verifier);
         match idp.authorization_url(UpstreamAuthorization { state, nonce, challenge }).await {
             Ok(url) => Ok(NextStep::ToProvider { url }),
-            Err(error) => self.provider_failed(&purpose, (Step::AuthorizationRequest, error), http_caller(None)).await,
+            Err(error) => {
+                let mut caller = http_caller(visitor.trace_id.as_ref());
+                caller.client_id = purpose.request().map(|request| request.client_id.clone());
+                self.provider_failed(&purpose, (Step::AuthorizationRequest, error), caller).await
+            }
         }
     }
 
+    /// Goes on with the login that the answer belongs to. One that belongs to none is recorded too:
+    /// somebody may be trying.
     pub(super) async fn complete_login(&self, back: CompleteLogin) -> Result<BrowserStep, LoginError> {
+        let (provider, caller) = (back.provider.clone(), http_caller(back.visitor.trace_id.as_ref()));
+        let outcome = self.completed(back).await;
+        if let Err(error @ (LoginError::Unknown | LoginError::OtherBrowser)) = &outcome {
+            tracing::warn!(provider, request_id = caller.trace_id, %error, "a callback was refused");
+            let event = AuditEvent::auth("auth.login_refused", OperationStatus::Error, caller)
+                .with_details(json!({"provider": provider, "step": Step::AuthorizationResponse.as_str()}))
+                .with_error(error.to_string());
+            self.record(event).await?;
+        }
+        outcome
+    }
+
+    async fn completed(&self, back: CompleteLogin) -> Result<BrowserStep, LoginError> {
         let Some(idp) = self.login_methods.provider(&back.provider) else { return Err(LoginError::Unknown) };
         let Some(cookie) = back.visitor.browser.clone() else { return Err(LoginError::OtherBrowser) };
         let browser = Browser { cookie, is_new: false };
@@ -104,32 +123,48 @@ impl Authorizer {
         (step, error): (Step, UpstreamError),
         caller: AuditCaller,
     ) -> Result<NextStep, LoginError> {
-        tracing::warn!(provider = error.provider(), step = step.as_str(), %error, "a login at the provider failed");
+        let (provider, request_id) = (error.provider(), caller.trace_id.as_deref());
+        tracing::warn!(provider, step = step.as_str(), request_id, %error, "a login at the provider failed");
+        if is_about_us(&error) {
+            tracing::error!(
+                "{provider} does not accept this server: check client_id, client_secret and callback of auth.{provider}"
+            );
+        }
         let event = AuditEvent::auth("auth.login_failed", OperationStatus::Error, caller)
             .with_details(json!({"provider": error.provider(), "step": step.as_str()}))
             .with_error(error.to_string());
         self.record(event).await?;
         let LoginPurpose::Client(request) = purpose else { return Err(LoginError::Provider(error)) };
+        let provider = error.provider();
         let (code, text) = match &error {
             UpstreamError::Refused { error, .. } if error == "access_denied" => {
-                (OAuthErrorCode::AccessDenied, "the login was refused at the identity provider; allow access there")
+                (OAuthErrorCode::AccessDenied, format!("the login was refused at {provider}; allow access there"))
             }
             UpstreamError::Unreachable { .. } => {
-                let text =
-                    "Connection refused to provider: the identity provider did not answer; try again in a moment";
+                let text = format!("Connection refused to provider: {provider} did not answer; try again in a moment");
                 (OAuthErrorCode::TemporarilyUnavailable, text)
             }
             UpstreamError::Faulty { .. } => {
-                (OAuthErrorCode::TemporarilyUnavailable, "the identity provider has a fault; try again in a moment")
+                (OAuthErrorCode::TemporarilyUnavailable, format!("{provider} has a fault; try again in a moment"))
+            }
+            error if is_about_us(error) => {
+                (OAuthErrorCode::ServerError, format!("{provider} does not accept this server; tell its operator"))
             }
             UpstreamError::Refused { .. } | UpstreamError::InvalidGrant { .. } | UpstreamError::Unusable { .. } => {
-                let text =
-                    "the identity provider gave an answer that the server cannot use; try again, or tell its operator";
+                let text = format!("{provider} gave an answer that cannot be used; try again, or tell the operator");
                 (OAuthErrorCode::ServerError, text)
             }
         };
-        Ok(self.refuse(request, code, text).next)
+        Ok(self.refuse(request, code, &text).next)
     }
+}
+
+/// Whether the provider refused this server, and not the person: no second try helps.
+fn is_about_us(error: &UpstreamError) -> bool {
+    /// As RFC 6749 section 5.2 has them, and as GitHub does.
+    const CODES: [&str; 4] =
+        ["invalid_client", "unauthorized_client", "incorrect_client_credentials", "redirect_uri_mismatch"];
+    matches!(error, UpstreamError::Refused { error, .. } if CODES.contains(&error.as_str()))
 }
 
 /// A provider's own words, or what somebody put into the URL in its name.

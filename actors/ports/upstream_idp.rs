@@ -34,18 +34,22 @@ pub struct UpstreamExchange {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
     /// It could not be reached, or did not answer in time.
-    #[error("{provider} could not be reached: {detail}")]
+    #[error("{provider} could not be reached for {what}: {detail}")]
     Unreachable {
         /// Which provider.
         provider: String,
+        /// What it was asked for, such as `tokens`.
+        what: &'static str,
         /// What happened.
         detail: String,
     },
     /// It answered with a server fault; trying again may help.
-    #[error("{provider} answered with status {status}")]
+    #[error("{provider}, asked for {what}, answered with status {status}")]
     Faulty {
         /// Which provider.
         provider: String,
+        /// What it was asked for.
+        what: &'static str,
         /// Its HTTP status.
         status: u16,
     },

@@ -19,6 +19,7 @@ use crate::model::token::{AccessTokenRecord, IssuedTokens, RefreshTokenRecord, R
 use crate::ports::StoreError;
 use crate::ports::session_store::{Loaded, SessionVisitor, TokenChange};
 use crate::settings::Lifetimes;
+use dashmap::DashMap;
 use serde_json::json;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,10 +53,12 @@ impl SessionKeeper {
     pub(super) async fn load_sessions(&self) -> Result<(), StoreError> {
         let (gone, mut all_gone) = mpsc::unbounded_channel();
         let (view, people) = (Arc::clone(&self.view), self.ports.people.clone());
+        let elsewhere = Arc::new(DashMap::<String, usize>::new());
+        let suspended = Arc::clone(&elsewhere);
         let visit: SessionVisitor = Arc::new(move |loaded| match loaded {
             Loaded::Session(session) => match people.standing(&session.user) {
                 Standing::Known(user) => view.add_session(&session, user),
-                Standing::Elsewhere => {}
+                Standing::Elsewhere => *suspended.entry(session.user.provider.clone()).or_default() += 1,
                 // The receiver lives until all were shown.
                 Standing::Gone => drop(gone.send(session.id)),
             },
@@ -63,6 +66,10 @@ impl SessionKeeper {
             Loaded::AccessToken(token) => view.add_token(&token),
         });
         self.ports.store.load_sessions(self.ports.clock.now(), visit).await?;
+        for entry in elsewhere.iter() {
+            let (provider, count) = entry.pair();
+            tracing::warn!(provider, count, "sessions of a provider that is not configured are kept and of no use");
+        }
         while let Ok(id) = all_gone.try_recv() {
             if let Some(session) = self.ports.store.remove_session(id).await? {
                 self.record_end(&session, EndReason::UserRemoved).await;

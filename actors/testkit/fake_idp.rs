@@ -109,7 +109,7 @@ impl FakeIdp {
     /// A provider that is down for a moment.
     #[must_use]
     pub fn faulty() -> UpstreamError {
-        UpstreamError::Faulty { provider: "fake".to_owned(), status: 503 }
+        UpstreamError::Faulty { provider: "fake".to_owned(), what: "tokens", status: 503 }
     }
 
     /// A provider that has ended the grant.

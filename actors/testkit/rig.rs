@@ -23,10 +23,9 @@ use crate::ports::clock::Clock;
 use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
-use crate::token_refresh::{Refresher, TokenRefreshHandle};
+use crate::token_refresh::{RefreshMemory, Refresher, TokenRefreshHandle};
 use crate::tool_calls::{ToolCaller, ToolCallsHandle, ToolCatalog};
 use actix::Arbiter;
-use dashmap::DashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -152,8 +151,7 @@ impl Rig {
             providers: if login == Login::Provider { vec![Arc::clone(&idp) as _] } else { Vec::new() },
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
-            back_offs: DashMap::new(),
-            unsaved: DashMap::new(),
+            memory: RefreshMemory::default(),
             ended_grants: ended_grants.clone(),
         };
         let token_refresh = TokenRefreshHandle::start(&here, refresher, to_revoke, guard("token_refresh"));

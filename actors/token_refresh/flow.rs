@@ -27,6 +27,9 @@ pub(super) const AHEAD: Duration = Duration::from_secs(90);
 /// then, and providers that are away for longer are not asked in vain.
 const BEHIND: Duration = Duration::from_secs(15 * 60);
 
+/// A session's token is replaced once in this time, however often APIs refuse it.
+const REPLACE_PAUSE: Duration = Duration::from_secs(60);
+
 /// How long after its end a back-off is still counted on when the next failure comes.
 const FORGET_BACK_OFF: Duration = Duration::from_secs(10 * 60);
 
@@ -40,9 +43,7 @@ pub(crate) struct Refresher {
     pub(crate) providers: Vec<Arc<dyn UpstreamIdp>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) back_offs: DashMap<SessionId, BackOff>,
-    /// Tokens that the store could not take: the provider has forgotten those before them.
-    pub(crate) unsaved: DashMap<SessionId, UpstreamTokens>,
+    pub(crate) memory: Memory,
     /// Takes tokens that came too late for their session.
     pub(crate) ended_grants: EndedGrants,
 }
@@ -65,17 +66,35 @@ impl Wish {
     }
 }
 
+/// What is remembered of sessions for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// How long a provider that failed is given a rest.
+    pub(super) back_offs: DashMap<SessionId, BackOff>,
+    /// Tokens that the store could not take: the provider has forgotten those before them.
+    unsaved: DashMap<SessionId, EndedGrant>,
+    /// When tokens were last replaced because an API had refused them.
+    replaced: DashMap<SessionId, Timestamp>,
+}
+
 impl Refresher {
     /// The session's provider token, refreshed if it is not as wished.
     pub(super) async fn fresh_token(&self, id: &SessionId, wish: &Wish) -> Outcome {
         let session = self.sessions.find_session(id.clone()).await.map_err(unavailable)?;
         let Some(session) = session else {
-            self.unsaved.remove(id);
+            // Who ended it did not know of tokens that were not stored.
+            if let Some((_, grant)) = self.memory.unsaved.remove(id) {
+                self.ended_grants.push(grant);
+            }
             return Err(TokenRefreshError::SessionEnded);
         };
         let Some(kept) = &session.upstream else { return Ok(None) };
         let tokens = self.settle(&session).await?.unwrap_or_else(|| kept.clone());
         if wish.is_met_by(&tokens, self.clock.now()) {
+            return Ok(Some(tokens.access_token));
+        }
+        if matches!(wish, Wish::Another(_)) && !self.may_replace(id) {
+            // An API that refuses whatever it is shown must not wear out the provider.
             return Ok(Some(tokens.access_token));
         }
         let (Some(idp), Some(refresh_token)) = (self.provider(&session.user.provider), &tokens.refresh_token) else {
@@ -97,9 +116,19 @@ impl Refresher {
         }
     }
 
+    /// Whether a token that was refused may be replaced, and notes that it is.
+    fn may_replace(&self, id: &SessionId) -> bool {
+        let now = self.clock.now();
+        if self.memory.replaced.get(id).is_some_and(|replaced_at| now.since(*replaced_at) < REPLACE_PAUSE) {
+            return false;
+        }
+        self.memory.replaced.insert(id.clone(), now);
+        true
+    }
+
     /// How long the provider is still given a rest for a session.
     fn rest(&self, id: &SessionId) -> Option<Duration> {
-        let (now, retry_at) = (self.clock.now(), self.back_offs.get(id)?.retry_at);
+        let (now, retry_at) = (self.clock.now(), self.memory.back_offs.get(id)?.retry_at);
         (now < retry_at).then(|| retry_at.since(now))
     }
 
@@ -137,7 +166,7 @@ impl Refresher {
     async fn keep(&self, session: &Session, old: Secret, new: UpstreamTokens) -> Result<Secret, TokenRefreshError> {
         let refresh_token = new.refresh_token.or(Some(old));
         let tokens = UpstreamTokens { refresh_token, ..new };
-        self.back_offs.remove(&session.id);
+        self.memory.back_offs.remove(&session.id);
         self.record(session, OperationStatus::Success, None).await;
         self.save(session, tokens).await
     }
@@ -146,17 +175,17 @@ impl Refresher {
     async fn save(&self, session: &Session, tokens: UpstreamTokens) -> Result<Secret, TokenRefreshError> {
         match self.sessions.store_upstream_tokens(session.id.clone(), tokens.clone()).await {
             Ok(true) => {
-                self.unsaved.remove(&session.id);
+                self.memory.unsaved.remove(&session.id);
                 Ok(tokens.access_token)
             }
             Ok(false) => {
                 // The session ended meanwhile, and who ended it did not know of these.
-                self.unsaved.remove(&session.id);
+                self.memory.unsaved.remove(&session.id);
                 self.ended_grants.push(EndedGrant::with(session, tokens));
                 Err(TokenRefreshError::SessionEnded)
             }
             Err(error) => {
-                self.unsaved.insert(session.id.clone(), tokens);
+                self.memory.unsaved.insert(session.id.clone(), EndedGrant::with(session, tokens));
                 Err(unavailable(error))
             }
         }
@@ -164,14 +193,16 @@ impl Refresher {
 
     /// Stores what could not be stored before; `None` when there is nothing of the kind.
     async fn settle(&self, session: &Session) -> Result<Option<UpstreamTokens>, TokenRefreshError> {
-        let Some(tokens) = self.unsaved.get(&session.id).map(|tokens| tokens.clone()) else { return Ok(None) };
+        let Some(tokens) = self.memory.unsaved.get(&session.id).map(|grant| grant.tokens.clone()) else {
+            return Ok(None);
+        };
         self.save(session, tokens.clone()).await.map(|_| Some(tokens))
     }
 
     fn back_off(&self, id: &SessionId) -> Duration {
-        let (previous, now) = (self.back_offs.get(id).map(|back_off| *back_off), self.clock.now());
+        let (previous, now) = (self.memory.back_offs.get(id).map(|back_off| *back_off), self.clock.now());
         let next = BackOff::after(previous, now, self.random());
-        self.back_offs.insert(id.clone(), next);
+        self.memory.back_offs.insert(id.clone(), next);
         next.retry_at.since(now)
     }
 
@@ -196,16 +227,17 @@ impl Refresher {
     /// Sessions whose token ends soon and that are not backing off.
     pub(super) async fn list_due(&self, limit: usize) -> Vec<SessionId> {
         let now = self.clock.now();
-        self.back_offs.retain(|_, back_off| back_off.retry_at + FORGET_BACK_OFF > now);
+        self.memory.back_offs.retain(|_, back_off| back_off.retry_at + FORGET_BACK_OFF > now);
+        self.memory.replaced.retain(|_, replaced_at| now.since(*replaced_at) < REPLACE_PAUSE);
         if self.providers.is_empty() {
             return Vec::new();
         }
         let due = now - BEHIND..now + AHEAD;
-        let mut ids: Vec<SessionId> = self.unsaved.iter().map(|entry| entry.key().clone()).take(limit).collect();
+        let mut ids: Vec<SessionId> = self.memory.unsaved.iter().map(|entry| entry.key().clone()).take(limit).collect();
         // More are asked for than wanted, or sessions that are backing off would crowd out the rest.
-        match self.sessions.list_refresh_due(due, limit + self.back_offs.len()).await {
+        match self.sessions.list_refresh_due(due, limit + self.memory.back_offs.len()).await {
             Ok(due) => {
-                let is_ready = |id: &SessionId| self.back_offs.get(id).is_none_or(|wait| wait.retry_at <= now);
+                let is_ready = |id: &SessionId| self.memory.back_offs.get(id).is_none_or(|wait| wait.retry_at <= now);
                 ids.extend(due.into_iter().filter(is_ready).take(limit));
                 ids
             }

@@ -15,30 +15,35 @@ mod state;
 mod tests;
 
 pub use handle::TokenRefreshHandle;
-pub use messages::TokenRefreshError;
+pub use messages::{TokenRefreshError, whole_seconds};
 
 use crate::mailbox::EndGuard;
 use crate::model::ids::SessionId;
 use crate::model::secret::Secret;
 use crate::sessions::EndedGrantsQueue;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
-pub(crate) use flow::Refresher;
 use flow::{AHEAD, SKEW, Wish};
-use messages::{GetFreshToken, TickRefresh};
+pub(crate) use flow::{Memory as RefreshMemory, Refresher};
+use futures_util::stream::{self, StreamExt as _};
+use messages::{GetFreshToken, RefreshAhead, TickRefresh};
 use state::{Flights, Joined, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often tokens that expire soon are looked for.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
-/// The most refreshes that the timer starts at once.
+/// The most refreshes of the timer that are under way at once.
 const REFRESHES_MAX: usize = 8;
+/// The most sessions that the timer goes through before it looks again.
+const DUE_MAX: usize = 2_000;
 
 /// The actor.
 #[derive(Debug)]
 pub(crate) struct TokenRefresh {
     refresher: Arc<Refresher>,
     flights: Flights,
+    /// Whether the timer's last round is still under way.
+    is_refreshing: bool,
     /// Taken when the actor starts.
     ended: Option<EndedGrantsQueue>,
     _guard: EndGuard,
@@ -46,7 +51,13 @@ pub(crate) struct TokenRefresh {
 
 impl TokenRefresh {
     pub(crate) fn new(refresher: Refresher, ended: EndedGrantsQueue, guard: EndGuard) -> Self {
-        Self { refresher: Arc::new(refresher), flights: Flights::default(), ended: Some(ended), _guard: guard }
+        Self {
+            refresher: Arc::new(refresher),
+            flights: Flights::default(),
+            is_refreshing: false,
+            ended: Some(ended),
+            _guard: guard,
+        }
     }
 
     /// Joins the session's flight, or starts one.
@@ -83,17 +94,35 @@ impl Handler<GetFreshToken> for TokenRefresh {
     }
 }
 
+impl Handler<RefreshAhead> for TokenRefresh {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, message: RefreshAhead, ctx: &mut Self::Context) -> Self::Result {
+        let landed = self.fly(&message.session_id, Wish::Lasting(AHEAD), ctx);
+        // What goes wrong is recorded by the flight itself.
+        Box::pin(async move { drop(landed.await) })
+    }
+}
+
 impl Handler<TickRefresh> for TokenRefresh {
     type Result = ();
 
     fn handle(&mut self, _: TickRefresh, ctx: &mut Self::Context) {
-        let refresher = Arc::clone(&self.refresher);
-        let due = async move { refresher.list_due(REFRESHES_MAX).await };
-        ctx.spawn(due.into_actor(self).map(|due, actor, ctx| {
-            for id in due {
-                // Nobody waits for these; what goes wrong is recorded by the flight itself.
-                let _landed = actor.fly(&id, Wish::Lasting(AHEAD), ctx);
-            }
-        }));
+        if std::mem::replace(&mut self.is_refreshing, true) {
+            return;
+        }
+        let (refresher, here) = (Arc::clone(&self.refresher), ctx.address());
+        let round = async move {
+            let due = refresher.list_due(DUE_MAX).await;
+            let refresh = |session_id| {
+                let landed = here.send(RefreshAhead { session_id });
+                async move {
+                    // Only when the actor ends is there nobody to answer.
+                    let _ended = landed.await;
+                }
+            };
+            stream::iter(due).for_each_concurrent(REFRESHES_MAX, refresh).await;
+        };
+        ctx.spawn(round.into_actor(self).map(|(), actor, _| actor.is_refreshing = false));
     }
 }

@@ -169,6 +169,8 @@ async fn a_token_that_was_refused_is_replaced_once() {
     }
     assert_eq!(replace("first-at").await, Ok(Some("upstream-at-1".to_owned())), "it was replaced before");
     assert_eq!(rig.idp.refreshed_with(), ["first-rt"]);
+    assert_eq!(replace("upstream-at-1").await, Ok(None), "an API that refuses everything wears nobody out");
+    rig.pass(61 * SECOND).await;
     rig.idp.fail_next(FakeIdp::faulty());
     assert_eq!(replace("upstream-at-1").await.map_err(without_time), Err(unavailable()), "it does not work any more");
 }
@@ -237,8 +239,10 @@ async fn a_provider_that_is_down_leaves_the_session_and_is_given_a_rest() {
 async fn while_the_provider_is_down_a_token_is_used_to_its_end() {
     let rig = Rig::start(Login::Provider).await;
     let id = open(&rig, 20 * SECOND, Some("first-rt")).await;
-    for error in [FakeIdp::faulty(), UpstreamError::Unreachable { provider: "fake".to_owned(), detail: "x".to_owned() }]
-    {
+    for error in [
+        FakeIdp::faulty(),
+        UpstreamError::Unreachable { provider: "fake".to_owned(), what: "tokens", detail: "x".to_owned() },
+    ] {
         rig.idp.fail_next(error);
         assert_eq!(fresh(&rig, &id).await, Ok("first-at".to_owned()));
         rig.pass(3 * SECOND).await;
@@ -316,4 +320,26 @@ async fn nothing_about_a_refresh_shows_a_token() {
         assert!(!line.contains("-at") && !line.contains("-rt"), "{line}");
     }
     assert_eq!(format!("{:?}", Secret::new("first-rt")), "[redacted]");
+}
+
+#[actix::test]
+async fn many_sessions_are_refreshed_in_time_however_few_at_once() {
+    let rig = Rig::start(Login::Provider).await;
+    for n in 0..200 {
+        open(&rig, 60 * SECOND, Some(&format!("rt-{n}"))).await;
+    }
+    rig.pass(59 * SECOND).await;
+    assert_eq!(rig.idp.refreshed_with().len(), 200);
+}
+
+#[actix::test]
+async fn tokens_that_could_not_be_kept_are_revoked_when_their_session_ends() {
+    let rig = Rig::start(Login::Provider).await;
+    let id = open(&rig, Duration::ZERO, Some("first-rt")).await;
+    rig.session_store.break_operation("put_upstream_tokens");
+    assert_eq!(fresh(&rig, &id).await, Err(TokenRefreshError::StoreUnavailable));
+    rig.sessions.end_session(id, EndReason::SignedOut).await.unwrap();
+    rig.pass(31 * SECOND).await;
+    let revoked = rig.idp.revoked();
+    assert!(revoked.iter().any(|token| token == "upstream-at-1"), "{revoked:?}");
 }

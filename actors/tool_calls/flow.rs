@@ -2,6 +2,7 @@
 
 use super::catalog::{CatalogEntry, ToolCatalog};
 use super::messages::{CallTool, CallToolError, ToolResult};
+use super::shown_tokens::ShownTokens;
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus, OperationType, PolicyDecision};
 use crate::model::policy::{Denial, Verdict};
@@ -34,9 +35,10 @@ pub(crate) struct ToolCaller {
     pub(crate) query_rows_max: usize,
 }
 
-/// What the audit log is told of the rules.
+/// What the audit log is told of a call, and what it must not be told.
 #[derive(Debug, Default)]
-struct PolicyTrail {
+struct Trail {
+    tokens: ShownTokens,
     evaluated: Vec<String>,
     decision: Option<PolicyDecision>,
     reason: Option<String>,
@@ -58,11 +60,16 @@ impl ToolCaller {
         };
         let sensitive = entry.parameters.sensitive_texts(&call.arguments);
         let input = entry.parameters.redacted(call.arguments.clone());
-        let mut trail = PolicyTrail::default();
-        let outcome = tokio::select! {
+        let mut trail = Trail::default();
+        let mut outcome = tokio::select! {
             outcome = self.run(&entry, (&call.principal, call.external_token), call.arguments, &mut trail) => outcome.map(Arc::new),
             _ = caller_gone => Err(CallToolError::Cancelled),
         };
+        if let Err(CallToolError::WrongResult(text)) = &mut outcome {
+            *text = trail.tokens.cover(std::mem::take(text));
+        }
+        let Trail { tokens, evaluated, decision, reason } = trail;
+        let cover = |text: String| tokens.cover(sensitive.cover(text));
         let event = AuditEvent {
             operation_type: OperationType::Tool,
             operation_name: call.name,
@@ -70,12 +77,12 @@ impl ToolCaller {
             caller,
             duration: self.clock.now().since(started),
             input: Some(input),
-            output: outcome.as_ref().ok().map(|value| entry.result.redacted(value)),
+            output: outcome.as_ref().ok().map(|value| tokens.covered(entry.result.redacted(value))),
             // The caller knows what they sent; the log must not learn it from an error.
-            error: outcome.as_ref().err().map(|error| sensitive.cover(error.to_string())),
-            policies_evaluated: trail.evaluated,
-            policy_decision: trail.decision,
-            policy_reason: trail.reason.map(|reason| sensitive.cover(reason)),
+            error: outcome.as_ref().err().map(|error| cover(error.to_string())),
+            policies_evaluated: evaluated,
+            policy_decision: decision,
+            policy_reason: reason.map(cover),
         };
         self.audit_log.record(event).await?;
         outcome.map(|value| ToolResult { value, entry })
@@ -107,7 +114,7 @@ impl ToolCaller {
         entry: &CatalogEntry,
         (principal, external_token): (&Arc<Principal>, Option<Secret>),
         arguments: Map<String, Value>,
-        trail: &mut PolicyTrail,
+        trail: &mut Trail,
     ) -> Result<Value, CallToolError> {
         let arguments =
             entry.parameters.convert(arguments).map_err(|error| CallToolError::InvalidArguments(error.to_string()))?;
@@ -120,7 +127,7 @@ impl ToolCaller {
             row_limit: self.query_rows_max,
         };
         let rows = if entry.definition.needs_external_token {
-            self.query_with_token(query, principal).await?
+            self.query_with_token(query, principal, &mut trail.tokens).await?
         } else {
             self.sql_engine.query(query).await.map_err(CallToolError::Sql)?
         };
@@ -132,7 +139,13 @@ impl ToolCaller {
     /// Runs a query. When a provider's API does not take the caller's token, once more with another:
     /// some providers do not say how long a token lives, and any may end one early. The engine says
     /// so only when the query has changed nothing.
-    async fn query_with_token(&self, query: SqlQuery, principal: &Principal) -> Result<SqlRows, CallToolError> {
+    async fn query_with_token(
+        &self,
+        query: SqlQuery,
+        principal: &Principal,
+        shown: &mut ShownTokens,
+    ) -> Result<SqlRows, CallToolError> {
+        shown.add(&query.caller.external_token);
         let refused = match self.sql_engine.query(query.clone()).await {
             Err(error @ SqlError::TokenRefused(_)) => CallToolError::Sql(error),
             outcome => return outcome.map_err(CallToolError::Sql),
@@ -141,6 +154,7 @@ impl ToolCaller {
         let token = query.caller.external_token.clone();
         let replaced = self.token_refresh.replace_token(session.clone(), token).await;
         let Some(external_token) = replaced.map_err(CallToolError::ExternalToken)? else { return Err(refused) };
+        shown.add(&external_token);
         let caller = Arc::new(SqlCaller { external_token, ..SqlCaller::clone(&query.caller) });
         self.sql_engine.query(SqlQuery { caller, ..query }).await.map_err(CallToolError::Sql)
     }
@@ -150,7 +164,7 @@ impl ToolCaller {
         entry: &CatalogEntry,
         principal: &Arc<Principal>,
         arguments: Map<String, Value>,
-        trail: &mut PolicyTrail,
+        trail: &mut Trail,
     ) -> Result<(), CallToolError> {
         if entry.definition.policies.input.is_empty() {
             return Ok(());
@@ -165,7 +179,7 @@ impl ToolCaller {
         entry: &CatalogEntry,
         principal: &Arc<Principal>,
         value: Value,
-        trail: &mut PolicyTrail,
+        trail: &mut Trail,
     ) -> Result<Value, CallToolError> {
         if entry.definition.policies.output.is_empty() {
             return Ok(value);
@@ -202,7 +216,7 @@ impl ToolCaller {
     }
 }
 
-impl PolicyTrail {
+impl Trail {
     /// Takes a verdict into the record; the error is the reason for the caller.
     fn note(&mut self, verdict: Verdict) -> Result<(), String> {
         self.evaluated.extend(verdict.evaluated);

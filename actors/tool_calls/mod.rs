@@ -12,6 +12,7 @@ mod messages;
 mod redaction;
 mod results;
 mod sensitive_texts;
+mod shown_tokens;
 #[cfg(test)]
 mod tests;
 

@@ -18,6 +18,7 @@ use cel_interpreter::{Value as CelValue, to_value};
 use claims::capabilities;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What `when` may name.
 const VARIABLES: [&str; 2] = ["claims", "user"];
@@ -29,6 +30,8 @@ pub struct MappingRule {
     role: Option<String>,
     permissions: Vec<String>,
     groups: Vec<String>,
+    /// Whether the log has said that it cannot be evaluated for some people.
+    was_told: Arc<AtomicBool>,
 }
 
 impl MappingRule {
@@ -43,7 +46,8 @@ impl MappingRule {
         permissions: Vec<String>,
         groups: Vec<String>,
     ) -> Result<Self, ExpressionError> {
-        Ok(Self { when: Expression::compile(when, &VARIABLES)?, role, permissions, groups })
+        let when = Expression::compile(when, &VARIABLES)?;
+        Ok(Self { when, role, permissions, groups, was_told: Arc::default() })
     }
 }
 
@@ -93,8 +97,14 @@ impl UserMapping {
                     add(&mut user.permissions, &rule.permissions);
                     add(&mut user.groups, &rule.groups);
                 }
-                // Most often a claim that this person does not have.
-                Err(why) => tracing::debug!(user_id = %user.id, "auth.user_mapping[{index}] gives nothing: it {why}"),
+                // Most often a claim that this person does not have; but it may be a slip of the pen.
+                Err(why) if rule.was_told.swap(true, Ordering::Relaxed) => {
+                    tracing::debug!(user_id = %user.id, why, "auth.user_mapping[{index}] gives somebody nothing");
+                }
+                Err(why) => tracing::info!(
+                    why,
+                    "auth.user_mapping[{index}] cannot be evaluated for some people, and gives them nothing"
+                ),
             }
         }
         user.role = role.or_else(|| user.role.take());

@@ -118,7 +118,12 @@ impl<T, E: Clone + Display> CachedDocument<T, E> {
             }
             Err(error) => {
                 let has_old = self.held.borrow().is_some();
-                tracing::warn!(document = self.what, %error, has_old, "a document is not available");
+                if has_old {
+                    tracing::warn!(document = self.what, %error, "a document is not available; the old one is used");
+                } else {
+                    // Whoever needs it says so.
+                    tracing::debug!(document = self.what, %error, "a document is not available");
+                }
                 attempts.failure = Some((Instant::now(), error.clone()));
                 Err(error)
             }

@@ -2,6 +2,7 @@
 
 use super::context::{Common, LoadWishes};
 use super::output::Report;
+use crate::config::{EndpointFaults, LogLevel};
 use crate::doctor::{Finding, Verdict, examine};
 use clap::Args;
 use serde_json::json;
@@ -18,7 +19,12 @@ pub(super) struct DoctorArgs {
 
 /// Fails the command when a check found an error; warnings alone do not.
 pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<Report> {
-    let wishes = LoadWishes { is_profile_required: args.common.profile.is_some(), ..LoadWishes::default() };
+    let wishes = LoadWishes {
+        is_profile_required: args.common.profile.is_some(),
+        // What keeps the server from starting is a fault here.
+        endpoint_faults: EndpointFaults::Refuse,
+        log_level: LogLevel::Error,
+    };
     let findings = match args.common.load_quietly(wishes)? {
         Ok(configuration) => examine(&configuration).await,
         Err(errors) => errors
@@ -46,8 +52,9 @@ fn describe(findings: &[Finding]) -> String {
         }
     }
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    let (errors, warnings) = (count(Verdict::Error), count(Verdict::Warning));
-    let _infallible = write!(text, "\n{errors} errors, {warnings} warnings");
+    let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (errors, warnings) = (number(count(Verdict::Error), "error"), number(count(Verdict::Warning), "warning"));
+    let _infallible = write!(text, "\n{errors}, {warnings}");
     text
 }
 

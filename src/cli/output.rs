@@ -42,7 +42,8 @@ pub(super) fn finish(out: &mut dyn Write, is_json: bool, outcome: anyhow::Result
     let mut err = std::io::stderr();
     let (code, written) = match outcome {
         Ok(report) if is_json => {
-            let document = json!({"status": "ok", "result": report.result});
+            let status = if report.is_failure { "error" } else { "ok" };
+            let document = json!({"status": status, "result": report.result});
             (u8::from(report.is_failure), writeln!(out, "{}", ascii(&document)))
         }
         Ok(report) if report.text.is_empty() => (u8::from(report.is_failure), Ok(())),

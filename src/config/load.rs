@@ -10,6 +10,7 @@ use super::settings::{AuditSettings, Configuration, DuckdbSettings, LogLevel, Lo
 use super::site::{self, PathBase, Site};
 use super::tree;
 use super::user::{self, User};
+use mxcp_actors::model::tool::ToolDefinition;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -76,6 +77,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     }
     let environment = Overrides::read(options, env, &mut findings);
     warn_of_open_doors(&user, &mut findings.warnings);
+    warn_of_mixed_tokens(&user, &loaded.tools, &mut findings.warnings);
     if !findings.errors.is_empty() {
         return Err(findings.into_errors());
     }
@@ -212,6 +214,20 @@ fn warn_of_open_doors(user: &User, warnings: &mut Vec<String>) {
             warnings.push("transport.http.base_url is plain http: tokens can be read on their way".into());
         }
         _ => (),
+    }
+}
+
+/// SQL that sends the token of one provider to the API of another.
+fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Vec<String>) {
+    let with_tokens = user.auth.providers.iter().filter(|provider| provider.callback_path().is_some()).count();
+    let names: Vec<&str> =
+        tools.iter().filter(|tool| tool.needs_external_token).map(|tool| tool.name.as_str()).collect();
+    if with_tokens > 1 && !names.is_empty() {
+        warnings.push(format!(
+            "get_user_external_token() is the token of whichever provider the caller chose; let a policy of {} deny \
+             callers by user.provider, or the API of one provider is shown tokens of another",
+            names.join(", ")
+        ));
     }
 }
 

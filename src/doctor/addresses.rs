@@ -7,8 +7,26 @@ use mxcp_actors::model::loopback::is_this_machine;
 use serde_json::Value;
 use url::Url;
 
-/// Where the server says who it is (RFC 8414 section 3).
-const METADATA: &str = "/.well-known/oauth-authorization-server";
+/// A name that the server has for itself, and where it says it.
+#[derive(Clone, Copy, Debug)]
+struct OwnName {
+    check: &'static str,
+    document: &'static str,
+    member: &'static str,
+    /// What follows the public URL in the name.
+    path: &'static str,
+}
+
+/// As an authorization server (RFC 8414 section 3).
+const ISSUER: OwnName =
+    OwnName { check: "issuer", document: "/.well-known/oauth-authorization-server", member: "issuer", path: "" };
+/// As a resource server, which is all that it is in verifier mode (RFC 9728 section 3).
+const RESOURCE: OwnName = OwnName {
+    check: "resource",
+    document: "/.well-known/oauth-protected-resource/mcp",
+    member: "resource",
+    path: "/mcp",
+};
 
 pub(super) async fn check(configuration: &Configuration, http: &HttpClient) -> Vec<Finding> {
     let base_url = configuration.http.base_url(None);
@@ -18,7 +36,8 @@ pub(super) async fn check(configuration: &Configuration, http: &HttpClient) -> V
     };
     let mut findings = vec![scheme(&url, &configuration.http)];
     if configuration.auth.is_enabled() {
-        findings.push(issuer(&base_url, http).await);
+        let own_name = if configuration.auth.verifier.is_some() { RESOURCE } else { ISSUER };
+        findings.push(answers_to(own_name, &base_url, http).await);
     }
     findings
 }
@@ -52,41 +71,42 @@ fn is_open_to_others(http: &HttpSettings) -> bool {
     http.host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| !address.is_loopback())
 }
 
-/// Whether what answers at the public URL is an authorization server of that very name. Clients
-/// compare the two, character by character.
-async fn issuer(base_url: &str, http: &HttpClient) -> Finding {
-    let url = format!("{base_url}{METADATA}");
+/// Whether what answers at the public URL has that very name. Clients compare the two, character
+/// by character.
+async fn answers_to(name: OwnName, base_url: &str, http: &HttpClient) -> Finding {
+    let url = format!("{base_url}{}", name.document);
     let request = http::Request::get(&url).header("accept", "application/json").body(Vec::new());
     let Ok(request) = request else {
-        return Finding::error("issuer", format!("{url} is not a URL"), "check transport.http.base_url");
+        return Finding::error(name.check, format!("{url} is not a URL"), "check transport.http.base_url");
     };
     match http.send(request).await {
         Err(HttpFault::ConnectionRefused) => {
-            Finding::skipped("issuer", format!("nothing answers at {base_url}: the server does not run, or elsewhere"))
+            let message = format!("nothing answers at {base_url}: the server does not run, or on another port");
+            Finding::skipped(name.check, message)
         }
         Err(fault) => Finding::warning(
-            "issuer",
+            name.check,
             format!("{base_url} could not be asked: {fault}"),
             "if clients can reach it from where they are, all is well; otherwise check the proxy, DNS and certificate",
         ),
-        Ok(response) => compare(base_url, &response),
+        Ok(response) => compare(name, base_url, &response),
     }
 }
 
-fn compare(base_url: &str, response: &http::Response<Vec<u8>>) -> Finding {
+fn compare(name: OwnName, base_url: &str, response: &http::Response<Vec<u8>>) -> Finding {
+    let OwnName { check, document, member, path } = name;
     let status = response.status().as_u16();
-    let document: Option<Value> = serde_json::from_slice(response.body()).ok();
-    let issuer = document.as_ref().and_then(|document| document.get("issuer")).and_then(Value::as_str);
-    match issuer {
-        Some(issuer) if issuer == base_url => Finding::ok("issuer", format!("{base_url} answers as {issuer}")),
-        Some(issuer) => Finding::error(
-            "issuer",
-            format!("what answers at {base_url} calls itself {}", printable(issuer)),
+    let metadata: Option<Value> = serde_json::from_slice(response.body()).ok();
+    match metadata.as_ref().and_then(|metadata| metadata.get(member)).and_then(Value::as_str) {
+        Some(own) if own == format!("{base_url}{path}") => Finding::ok(check, format!("{base_url} answers as {own}")),
+        Some(own) => Finding::error(
+            check,
+            format!("what answers at {base_url} calls itself {}", printable(own)),
             "set transport.http.base_url of the running server to the URL that clients use, and restart it",
         ),
         None => Finding::error(
-            "issuer",
-            format!("{base_url}{METADATA} answered with status {status} and no issuer"),
+            check,
+            format!("{base_url}{document} answered with status {status} and no {member}"),
             "check that the proxy passes /.well-known on to the server, and that the server runs with this configuration",
         ),
     }
@@ -118,7 +138,7 @@ mod tests {
     #[test]
     fn the_issuer_must_be_the_public_url_to_the_letter() {
         let answer = |body: &str| http::Response::builder().status(200).body(body.as_bytes().to_vec()).unwrap();
-        let verdict = |body: &str| compare("https://a.example", &answer(body)).status;
+        let verdict = |body: &str| compare(ISSUER, "https://a.example", &answer(body)).status;
         assert_eq!(verdict(r#"{"issuer": "https://a.example"}"#), Verdict::Ok);
         assert_eq!(verdict(r#"{"issuer": "https://a.example/"}"#), Verdict::Error);
         assert_eq!(verdict("<html>"), Verdict::Error);

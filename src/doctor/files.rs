@@ -1,6 +1,6 @@
 //! Files that hold secrets: whether they are there, and whether others may read them.
 
-use super::Finding;
+use super::{Finding, Verdict};
 use crate::config::Configuration;
 use crate::wiring::persistence_settings;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,19 +12,30 @@ const OF_OTHERS: u32 = 0o077;
 pub(super) fn check(configuration: &Configuration) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(file) = &configuration.user_file {
-        findings.push(private(file, "the user configuration"));
+        findings.push(user_file(file, configuration));
     }
     if let Some(settings) = persistence_settings(configuration) {
         findings.push(private(&settings.path, "the OAuth database"));
         if let Some(key_file) = settings.key_file() {
             findings.push(key(key_file, &settings.path));
         } else {
-            findings
-                .push(Finding::ok("encryption_key", "the OAuth database is encrypted with a key that is configured"));
+            findings.push(Finding::skipped(
+                "encryption_key",
+                "a key is configured; whether it is the database's is seen at the start",
+            ));
         }
     }
     findings.extend(audit(configuration));
     findings
+}
+
+/// The user configuration may be read by others if all its secrets are elsewhere.
+fn user_file(file: &Path, configuration: &Configuration) -> Finding {
+    let finding = private(file, "the user configuration");
+    if finding.status == Verdict::Error && configuration.literal_secrets.is_empty() {
+        return Finding { status: Verdict::Warning, ..finding };
+    }
+    finding
 }
 
 /// The seed of every trouble: a secret that anybody on the machine can read.
@@ -86,7 +97,6 @@ fn audit(configuration: &Configuration) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
     use std::fs::{Permissions, set_permissions};
 
     #[test]

@@ -10,6 +10,7 @@ mod addresses;
 mod checklist;
 mod files;
 mod providers;
+mod tools;
 
 use crate::adapters::http_client::{HttpClient, HttpClientSettings};
 use crate::config::Configuration;
@@ -81,6 +82,7 @@ pub async fn examine(configuration: &Configuration) -> Vec<Finding> {
             "install ca-certificates, or name a file of trusted certificates in SSL_CERT_FILE",
         )),
     }
+    findings.extend(tools::check(configuration).await);
     findings.extend(files::check(configuration));
     findings.extend(checklist::check(configuration));
     findings
@@ -89,10 +91,6 @@ pub async fn examine(configuration: &Configuration) -> Vec<Finding> {
 fn read_configuration(configuration: &Configuration) -> Finding {
     let user_file =
         configuration.user_file.as_ref().map_or_else(|| "none".to_owned(), |file| file.display().to_string());
-    let tools = configuration.tools.len();
     let (project, profile) = (&configuration.project, &configuration.profile);
-    Finding::ok(
-        "configuration",
-        format!("project {project}, profile {profile}, {tools} tools, user configuration {user_file}"),
-    )
+    Finding::ok("configuration", format!("project {project}, profile {profile}, user configuration {user_file}"))
 }

@@ -31,8 +31,12 @@ pub(super) async fn check(configuration: &Configuration, http: &HttpClient) -> V
     match identity_providers(&auth.providers, &base_url) {
         Ok(providers) => {
             for provider in &providers {
-                findings.extend(reach(provider.name(), provider.endpoints().await, http).await);
-                findings.push(refresh(provider.as_ref()));
+                let endpoints = provider.endpoints().await;
+                let is_known = endpoints.is_ok();
+                findings.extend(reach(provider.name(), endpoints, http).await);
+                if is_known {
+                    findings.push(refresh(provider.as_ref()));
+                }
             }
         }
         Err(error) => findings.push(Finding::error("provider", format!("{error:#}"), "correct that setting")),
@@ -55,7 +59,11 @@ async fn reach(name: &str, endpoints: Result<Vec<ProviderEndpoint>, UpstreamErro
     let endpoints = match endpoints {
         Ok(endpoints) => endpoints,
         Err(error) => {
-            let advice = "correct the address, or wait until the provider is back; nobody can sign in until then";
+            let advice = if error.is_passing() {
+                "check the network and the address, or wait until the provider is back; until then nobody gets in"
+            } else {
+                "correct its block in the configuration; until then nobody gets in"
+            };
             return vec![Finding::error("provider", error.to_string(), advice)];
         }
     };

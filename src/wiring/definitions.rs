@@ -13,6 +13,39 @@ use std::sync::Arc;
 /// Everything about tools that can be worked out before the first call: schemas, validators,
 /// compiled rules, and whether the SQL makes sense to the database as it is now.
 pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
+    let compiled = compile(configuration);
+    let mut faults = sql_faults(configuration, engine).await;
+    match compiled {
+        Ok((catalog, book)) if faults.is_empty() => {
+            let user_mapping = Arc::new(user_mapping(&configuration.auth));
+            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping })
+        }
+        compiled => {
+            let mut all = compiled.err().unwrap_or_default();
+            all.append(&mut faults);
+            Err(anyhow!("Found {} endpoint(s) with errors\n{}", all.len(), all.join("\n")))
+        }
+    }
+}
+
+/// What is wrong with tools whatever the database holds.
+#[must_use]
+pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
+    compile(configuration).err().unwrap_or_default()
+}
+
+/// Which SQL makes no sense to the database as it is now.
+pub async fn sql_faults(configuration: &Configuration, engine: &DuckDbEngine) -> Vec<String> {
+    let mut faults = Vec::new();
+    for tool in &configuration.tools {
+        if let Err(fault) = check_sql(engine, tool).await {
+            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
+        }
+    }
+    faults
+}
+
+fn compile(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBook), Vec<String>> {
     let tools = configuration.tools.clone();
     let endpoints = tools.iter().map(|tool| Endpoint {
         name: tool.name.clone(),
@@ -23,19 +56,11 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     let mut faults = Vec::new();
     let book = PolicyBook::compile(endpoints.collect());
     let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
-    for tool in &tools {
-        if let Err(fault) = check_sql(engine, tool).await {
-            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
-        }
-    }
     let catalog = ToolCatalog::build(tools);
     let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
-    match (book, catalog) {
-        (Ok(book), Ok(catalog)) if faults.is_empty() => {
-            let user_mapping = Arc::new(user_mapping(&configuration.auth));
-            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping })
-        }
-        _ => Err(anyhow!("Found {} endpoint(s) with errors\n{}", faults.len(), faults.join("\n"))),
+    match (catalog, book) {
+        (Ok(catalog), Ok(book)) => Ok((catalog, book)),
+        _ => Err(faults),
     }
 }
 

@@ -26,15 +26,12 @@ struct Surroundings<'a> {
 }
 
 /// Where people sign in, in the order of the configuration.
-pub(super) fn login_methods(
-    providers: &[ProviderSettings],
-    base_url: &str,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<LoginMethods> {
+pub(super) fn login_methods(providers: &[ProviderSettings], base_url: &str) -> anyhow::Result<LoginMethods> {
     if providers.is_empty() {
         return Ok(LoginMethods::default());
     }
-    let surroundings = Surroundings { base_url, http: HttpClient::new(&HttpClientSettings::default())?, clock };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let surroundings = Surroundings { base_url, http: HttpClient::new(&HttpClientSettings::default())?, clock: &clock };
     let method = |provider| login_method(provider, &surroundings);
     Ok(LoginMethods::new(providers.iter().map(method).collect::<anyhow::Result<_>>()?))
 }

@@ -1,4 +1,4 @@
-//! From a configuration to running parts: adapters, then actors, then HTTP. The only file that
+//! From a configuration to running parts: adapters, then actors, then HTTP. The only room that
 //! sees all of them.
 
 mod definitions;
@@ -6,6 +6,7 @@ mod identity;
 mod stores;
 mod verifier;
 
+pub use definitions::{sql_faults, tool_faults};
 pub use identity::identity_providers;
 pub use stores::{new_home, persistence_settings, surroundings};
 pub use verifier::trusted_issuer;
@@ -31,6 +32,7 @@ use crate::http::server::{self, ServerParts};
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context as _, anyhow};
 use definitions::definitions;
+use mxcp_actors::authorization::LoginMethods;
 use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::ports::client_metadata::ClientMetadataSource;
@@ -91,7 +93,8 @@ impl Daemon {
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let kept = Kept { audit: audit_store(configuration)?, stores: stores(configuration)? };
         let guard = OutgoingGuard::new(is_alone);
-        let ports = ports(configuration, &settings, Arc::clone(&engine), kept, guard)?;
+        let people = identity::login_methods(&configuration.auth.providers, &settings.issuer)?;
+        let ports = ports(&settings, Arc::clone(&engine), kept, people, guard)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
         let (stopping, is_stopping) = watch::channel(false);
@@ -154,7 +157,9 @@ impl Workshop {
         let definitions = definitions(configuration, engine.as_ref()).await?;
         let settings = settings(configuration, &base_url)?;
         let kept = Kept { audit: Arc::new(NullAudit), stores: stores_in_memory() };
-        let ports = ports(configuration, &settings, Arc::clone(&engine), kept, OutgoingGuard::new(false))?;
+        // Nobody signs in to a command, so no provider is asked anything.
+        let people = LoginMethods::default();
+        let ports = ports(&settings, Arc::clone(&engine), kept, people, OutgoingGuard::new(false))?;
         let supervisor = Supervisor::start(ports, settings, definitions).await?;
         Ok(Self { worker: supervisor.workers().start(), supervisor, engine })
     }
@@ -249,10 +254,10 @@ fn is_for_this_machine_alone(configuration: &Configuration, listeners: &[TcpList
 }
 
 fn ports(
-    configuration: &Configuration,
     settings: &Settings,
     engine: Arc<DuckDbEngine>,
     kept: Kept,
+    login_methods: LoginMethods,
     guard: OutgoingGuard,
 ) -> anyhow::Result<Ports> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -268,7 +273,7 @@ fn ports(
         grant_store: kept.stores.grants,
         session_store: kept.stores.sessions,
         sql_engine: engine,
-        login_methods: identity::login_methods(&configuration.auth.providers, &settings.issuer, &clock)?,
+        login_methods,
         clock,
     })
 }

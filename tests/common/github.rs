@@ -91,6 +91,9 @@ struct LoginPage;
 
 impl Respond for LoginPage {
     fn respond(&self, request: &Request) -> ResponseTemplate {
+        if request.url.query().is_none() {
+            return ResponseTemplate::new(200);
+        }
         ResponseTemplate::new(302).insert_header("location", GitHubApp::sign_in(&request.url).as_str())
     }
 }

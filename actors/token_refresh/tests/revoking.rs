@@ -92,8 +92,10 @@ async fn ending_a_session_does_not_wait_for_the_provider() {
 async fn a_provider_that_is_down_for_a_moment_is_asked_again() {
     let rig = Rig::start(Login::Provider).await;
     let id = open(&rig, "ada", "at").await;
-    for error in [FakeIdp::faulty(), UpstreamError::Unreachable { provider: "fake".to_owned(), detail: "x".to_owned() }]
-    {
+    for error in [
+        FakeIdp::faulty(),
+        UpstreamError::Unreachable { provider: "fake".to_owned(), what: "tokens", detail: "x".to_owned() },
+    ] {
         rig.idp.fail_next(error);
     }
     end(&rig, &id, EndReason::SignedOut).await;

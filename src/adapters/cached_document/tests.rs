@@ -22,7 +22,7 @@ impl Source {
 }
 
 fn fault(number: u32) -> UpstreamError {
-    UpstreamError::Unreachable { provider: "p".to_owned(), detail: number.to_string() }
+    UpstreamError::Unreachable { provider: "p".to_owned(), what: "x", detail: number.to_string() }
 }
 
 #[tokio::test(start_paused = true)]

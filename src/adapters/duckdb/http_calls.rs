@@ -70,6 +70,12 @@ pub(super) fn rewrite(sql: &str) -> Result<Option<Rewritten>, String> {
         return Ok(None);
     }
     let secrets = rewriter.secrets;
+    if tokens.iter().any(|token| token.kind == TokenKind::Parameter && token.text == "?") {
+        // They are counted where they stand, and headers move to the front.
+        return Err(
+            "a text with a call with headers needs parameters with names, such as $name, in place of ?".to_owned()
+        );
+    }
     Ok(Some(Rewritten { sql: rewritten, parameters: lexer::parameters(&tokens), secrets }))
 }
 

@@ -55,8 +55,8 @@ pub(super) async fn get_json_if_allowed(
 async fn get(http: &HttpClient, request: &JsonRequest<'_>) -> Result<http::Response<Vec<u8>>, UpstreamError> {
     let prepared = prepare(request)
         .ok_or_else(|| unusable(request.provider, format!("the request for {} could not be built", request.what)))?;
-    let response = http.send(prepared).await.map_err(|fault| no_answer(request.provider, &fault))?;
-    check_status(request.provider, &response)?;
+    let response = http.send(prepared).await.map_err(|fault| no_answer(request.provider, request.what, &fault))?;
+    check_status(request.provider, request.what, &response)?;
     Ok(response)
 }
 
@@ -86,6 +86,7 @@ pub(super) async fn in_good_time<T>(
 ) -> Result<T, UpstreamError> {
     let is_late = |_| UpstreamError::Unreachable {
         provider: provider.to_owned(),
+        what: "more about the person",
         detail: format!("it did not answer within {} s", EXTRA_TIMEOUT.as_secs()),
     };
     tokio::time::timeout(EXTRA_TIMEOUT, work).await.map_err(is_late)?

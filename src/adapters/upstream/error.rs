@@ -18,12 +18,12 @@ pub(super) fn unusable(provider: &str, detail: impl Into<String>) -> UpstreamErr
 }
 
 /// Says why there was no answer.
-pub(super) fn no_answer(provider: &str, fault: &HttpFault) -> UpstreamError {
+pub(super) fn no_answer(provider: &str, what: &'static str, fault: &HttpFault) -> UpstreamError {
     let (provider, detail) = (provider.to_owned(), fault.to_string());
     if fault.is_bad_answer() {
-        UpstreamError::Unusable { provider, detail }
+        UpstreamError::Unusable { provider, detail: format!("asked for {what}: {detail}") }
     } else {
-        UpstreamError::Unreachable { provider, detail }
+        UpstreamError::Unreachable { provider, what, detail }
     }
 }
 
@@ -31,13 +31,20 @@ pub(super) fn no_answer(provider: &str, fault: &HttpFault) -> UpstreamError {
 ///
 /// Trying again may help against a server's fault and against a limit; a redirect is not
 /// followed, because nobody configured where it leads.
-pub(super) fn check_status(provider: &str, response: &http::Response<Vec<u8>>) -> Result<(), UpstreamError> {
+pub(super) fn check_status(
+    provider: &str,
+    what: &'static str,
+    response: &http::Response<Vec<u8>>,
+) -> Result<(), UpstreamError> {
     let status = response.status();
     if status.is_server_error() || is_limited(response) {
-        return Err(UpstreamError::Faulty { provider: provider.to_owned(), status: status.as_u16() });
+        return Err(UpstreamError::Faulty { provider: provider.to_owned(), what, status: status.as_u16() });
     }
     if status.is_redirection() {
-        return Err(unusable(provider, format!("it answered with a redirect (status {})", status.as_u16())));
+        return Err(unusable(
+            provider,
+            format!("asked for {what}, it answered with a redirect (status {})", status.as_u16()),
+        ));
     }
     Ok(())
 }
@@ -88,13 +95,13 @@ mod tests {
 
     #[test]
     fn what_may_pass_later_is_told_from_what_will_not() {
-        let faulty = |status| UpstreamError::Faulty { provider: "p".to_owned(), status };
-        assert_eq!(check_status("p", &answer(502, None)), Err(faulty(502)));
-        assert_eq!(check_status("p", &answer(429, None)), Err(faulty(429)));
-        assert_eq!(check_status("p", &answer(403, Some(("x-ratelimit-remaining", "0")))), Err(faulty(403)));
-        assert_eq!(check_status("p", &answer(403, Some(("x-ratelimit-remaining", "9")))), Ok(()));
-        assert_eq!(check_status("p", &answer(400, None)), Ok(()));
-        assert!(matches!(check_status("p", &answer(302, None)), Err(UpstreamError::Unusable { .. })));
+        let faulty = |status| UpstreamError::Faulty { provider: "p".to_owned(), what: "x", status };
+        assert_eq!(check_status("p", "x", &answer(502, None)), Err(faulty(502)));
+        assert_eq!(check_status("p", "x", &answer(429, None)), Err(faulty(429)));
+        assert_eq!(check_status("p", "x", &answer(403, Some(("x-ratelimit-remaining", "0")))), Err(faulty(403)));
+        assert_eq!(check_status("p", "x", &answer(403, Some(("x-ratelimit-remaining", "9")))), Ok(()));
+        assert_eq!(check_status("p", "x", &answer(400, None)), Ok(()));
+        assert!(matches!(check_status("p", "x", &answer(302, None)), Err(UpstreamError::Unusable { .. })));
     }
 
     #[test]

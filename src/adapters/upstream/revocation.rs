@@ -76,8 +76,8 @@ impl RevocationEndpoint<'_> {
         let request = self
             .prepare(token, kind)
             .ok_or_else(|| unusable(self.provider, "the request that revokes a token could not be built"))?;
-        let response = self.http.send(request).await.map_err(|fault| no_answer(self.provider, &fault))?;
-        check_status(self.provider, &response)?;
+        let response = self.http.send(request).await.map_err(|fault| no_answer(self.provider, "revocation", &fault))?;
+        check_status(self.provider, "revocation", &response)?;
         if response.status().is_success() {
             return Ok(RevocationResult::Revoked);
         }

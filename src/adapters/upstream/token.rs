@@ -317,8 +317,8 @@ impl<'c> oauth2::AsyncHttpClient<'c> for Wire<'_> {
 
 impl Wire<'_> {
     async fn send(&self, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse, UpstreamError> {
-        let mut response = self.http.send(request).await.map_err(|fault| no_answer(self.provider, &fault))?;
-        check_status(self.provider, &response)?;
+        let mut response = self.http.send(request).await.map_err(|fault| no_answer(self.provider, "tokens", &fault))?;
+        check_status(self.provider, "tokens", &response)?;
         let is_error = is_oauth_error(response.body());
         if response.status() == StatusCode::OK && is_error {
             // GitHub reports errors with status 200; the crate would take them for tokens.

@@ -9,7 +9,7 @@ use super::revision::{Era, SUPPORTED};
 use super::slots::TooManyStreams;
 use actix_web::http::StatusCode;
 use mxcp_actors::mcp_sessions::McpSessionsError;
-use mxcp_actors::token_refresh::TokenRefreshError;
+use mxcp_actors::token_refresh::{TokenRefreshError, whole_seconds};
 use mxcp_actors::tool_calls::CallToolError;
 use rmcp::model::{ErrorCode, ErrorData};
 use serde_json::json;
@@ -140,7 +140,7 @@ impl From<CallToolError> for Failure {
                 Self::Protocol(Fault::Unavailable(format!("{error}; try again")))
             }
             CallToolError::ExternalToken(TokenRefreshError::ProviderUnavailable { retry_after }) => {
-                let retry_after_secs = retry_after.as_secs().max(1);
+                let retry_after_secs = whole_seconds(retry_after);
                 Self::Protocol(Fault::ProviderUnavailable { message: error.to_string(), retry_after_secs })
             }
             CallToolError::InvalidArguments(_)

@@ -193,7 +193,7 @@ fn provider_failed(pages: &Pages, request: &HttpRequest, error: &UpstreamError) 
             StatusCode::SERVICE_UNAVAILABLE,
             "The identity provider cannot be reached",
             format!("Connection refused to provider: {provider} did not answer."),
-            "Try again in a moment. If it stays so, the operator should check auth_url and token_url and the network.",
+            "Try again in a moment. If it stays so, tell the operator the number below.",
         ),
         UpstreamError::Faulty { provider, .. } => (
             StatusCode::SERVICE_UNAVAILABLE,

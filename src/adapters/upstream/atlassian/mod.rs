@@ -61,7 +61,9 @@ impl AtlassianIdp {
     /// When a setting is missing or an endpoint could not be trusted with a secret.
     pub fn new(settings: UpstreamApp, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, UpstreamSettingsError> {
         let (mut auth_url, token_url) = settings.check()?;
-        auth_url.query_pairs_mut().append_pair(AUDIENCE.0, AUDIENCE.1);
+        if !auth_url.query_pairs().any(|(name, _)| name == AUDIENCE.0) {
+            auth_url.query_pairs_mut().append_pair(AUDIENCE.0, AUDIENCE.1);
+        }
         let api = api_base(&token_url);
         let (me_url, sites_url) = (format!("{api}/me"), format!("{api}/oauth/token/accessible-resources"));
         Ok(Self { settings, auth_url, token_url, me_url, sites_url, http, clock })
@@ -167,9 +169,12 @@ fn user(mut profile: Value, sites: &[Site]) -> Result<User, UpstreamError> {
     let Some(subject) = text(&profile, "account_id") else {
         return Err(unusable(NAME, "the user's profile has no account_id"));
     };
-    let email = text(&profile, "email");
-    let username = text(&profile, "nickname").or_else(|| email.as_deref().and_then(local_part));
-    let is_verified = profile.get("email_verified").and_then(Value::as_bool).unwrap_or_default();
+    let written = text(&profile, "email");
+    let username = text(&profile, "nickname").or_else(|| written.as_deref().and_then(local_part));
+    let verified = profile.get("email_verified").and_then(Value::as_bool);
+    // Anybody may have an account, and enter any address: one that Atlassian does not vouch for says
+    // nothing. It stays among the claims.
+    let email = written.filter(|_| verified != Some(false));
     let name = text(&profile, "name");
     if let Value::Object(claims) = &mut profile {
         claims.insert("accessible_resources".to_owned(), sites::claim(sites));
@@ -179,7 +184,7 @@ fn user(mut profile: Value, sites: &[Site]) -> Result<User, UpstreamError> {
         provider: NAME.to_owned(),
         username: username.unwrap_or_else(|| subject.clone()),
         subject,
-        email_verified: email.is_some() && is_verified,
+        email_verified: email.is_some() && verified == Some(true),
         email,
         name,
         role: None,

@@ -15,8 +15,9 @@ pub(super) struct Address {
     primary: bool,
 }
 
-/// Chooses the address: the public one when there is one, else the primary verified, else a
-/// verified, else the first. Whether the public one is verified is looked up in the list; when
+/// Chooses the address: the public one when there is one, which GitHub lets nobody show that it has
+/// not verified, else the primary verified, else a verified one. Others say nothing: anybody may
+/// have an account, and enter any address. Whether the public one is verified is looked up in the list; when
 /// the list is not to be had, nobody vouches for it.
 pub(super) fn choose(public: Option<String>, list: Option<Value>) -> Option<Address> {
     let addresses: Vec<Address> = list.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
@@ -34,7 +35,6 @@ fn best(addresses: &[Address]) -> Option<&Address> {
         .iter()
         .find(|address| address.primary && address.verified)
         .or_else(|| addresses.iter().find(|address| address.verified))
-        .or_else(|| addresses.first())
 }
 
 #[cfg(test)]
@@ -47,13 +47,13 @@ mod tests {
     }
 
     #[test]
-    fn primary_and_verified_beats_verified_beats_the_first() {
+    fn primary_and_verified_beats_verified_and_others_do_not_count() {
         let first = json!({"email": "first@x", "verified": false, "primary": true});
         let verified = json!({"email": "verified@x", "verified": true, "primary": false});
         let best = json!({"email": "best@x", "verified": true, "primary": true});
         assert_eq!(chosen(None, json!([first, verified, best])), Some(("best@x".to_owned(), true)));
         assert_eq!(chosen(None, json!([first, verified])), Some(("verified@x".to_owned(), true)));
-        assert_eq!(chosen(None, json!([first])), Some(("first@x".to_owned(), false)));
+        assert_eq!(chosen(None, json!([first])), None);
         assert_eq!(chosen(None, json!([])), None);
     }
 

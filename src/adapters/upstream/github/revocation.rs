@@ -34,8 +34,8 @@ pub(super) async fn revoke(
 ) -> Result<RevocationResult, UpstreamError> {
     let request = prepare(url, (client_id, client_secret), token)
         .ok_or_else(|| unusable(NAME, "the request that revokes a token could not be built"))?;
-    let response = http.send(request).await.map_err(|fault| no_answer(NAME, &fault))?;
-    check_status(NAME, &response)?;
+    let response = http.send(request).await.map_err(|fault| no_answer(NAME, "revocation", &fault))?;
+    check_status(NAME, "revocation", &response)?;
     match response.status() {
         // Not found and not valid both mean that the token had ended before.
         status if status.is_success() => Ok(RevocationResult::Revoked),

@@ -42,15 +42,18 @@ pub(super) fn user(profile: Value, identity_url: Option<&str>, attributes: Attri
     if profile.get("active") == Some(&Value::Bool(false)) {
         return Err(unusable(NAME, "the user is not active"));
     }
-    let email = text(&profile, "email");
-    let username = text(&profile, "preferred_username").or_else(|| email.as_deref().and_then(local_part));
+    let written = text(&profile, "email");
+    let username = text(&profile, "preferred_username").or_else(|| written.as_deref().and_then(local_part));
+    let is_verified = profile.get("email_verified") == Some(&Value::Bool(true));
+    // Where people of every organization sign in an address counts if Salesforce vouches for it.
+    let email = written.filter(|_| is_verified || attributes == Attributes::Granting);
     let subject = format!("{organization}/{person}");
     let mut user = User {
         id: UserId::of(NAME, &subject),
         provider: NAME.to_owned(),
         subject,
         username: username.unwrap_or(person),
-        email_verified: email.is_some() && profile.get("email_verified") == Some(&Value::Bool(true)),
+        email_verified: email.is_some() && is_verified,
         email,
         name: text(&profile, "name"),
         role: None,

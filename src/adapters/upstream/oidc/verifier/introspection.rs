@@ -72,8 +72,8 @@ impl Introspection {
             .ok_or_else(|| unusable(provider, "the introspection request could not be built"))?;
         let busy = || unusable(provider, "too many tokens wait for its introspection endpoint");
         let _place = timeout(WAIT_MAX, self.requests.acquire()).await.ok().and_then(Result::ok).ok_or_else(busy)?;
-        let response = http.send(request).await.map_err(|fault| no_answer(provider, &fault))?;
-        check_status(provider, &response)?;
+        let response = http.send(request).await.map_err(|fault| no_answer(provider, "a token's state", &fault))?;
+        check_status(provider, "a token's state", &response)?;
         read(&response).map_err(|problem| unusable(provider, problem))
     }
 }
