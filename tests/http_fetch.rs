@@ -239,9 +239,12 @@ async fn every_hop_of_a_redirect_is_guarded_and_their_number_is_limited() {
     for (at, expected) in [
         (
             "/metadata",
-            "GET https://169.254.169.254/latest/meta-data/ failed: its address is not on the public internet",
+            "/metadata, redirected to https://169.254.169.254 failed: its address is not on the public internet",
         ),
-        ("/plain", "GET http://10.0.0.1/ was not sent: plain http is for hosts that http_fetch.allow names"),
+        (
+            "/plain",
+            "/plain, redirected to http://10.0.0.1 was not sent: plain http is for hosts that http_fetch.allow names",
+        ),
         ("/file", "/file was redirected to something that is not asked"),
         ("/loop", "/loop was redirected more than 5 times"),
         ("/nowhere", "/nowhere answered with status 302"),

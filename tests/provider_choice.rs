@@ -76,7 +76,7 @@ async fn the_page_says_what_each_place_is_asked_for_and_which_was_used_before() 
     let client = OAuthClient::register(&places.app).await;
     let mut browser = Browser::new(&places.app);
     let consent = browser.open(client.authorize_url(&places.app, &[])).await;
-    assert!(consent.text().contains("GitHub or acme or this server"), "{}", consent.body);
+    assert!(consent.text().contains("GitHub, acme or this server"), "{}", consent.body);
     let choice = browser.submit(&consent, "approve", &[]).await;
     for text in ["Continue with GitHub", "Continue with acme", "password of this server", "read:user", "Reading Room"] {
         assert!(choice.text().contains(text), "{text} is not in {}", choice.body);
@@ -236,4 +236,18 @@ async fn a_callback_that_belongs_to_no_login_is_recorded() {
     let record = audit.iter().find(|record| record["operation_name"] == "auth.login_refused").unwrap();
     assert_eq!((&record["operation_status"], &record["input_data"]["provider"]), (&json!("error"), &json!("acme")));
     assert!(record["trace_id"].is_string() && !record.to_string().contains("made-up"), "{record}");
+}
+
+#[tokio::test]
+async fn whom_an_old_callback_brings_here_is_told_so_on_a_page() {
+    let places = Places::start().await;
+    let page = Browser::new(&places.app).open(places.app.url("/callback?code=x&state=y")).await;
+    page.assert_error_page(404);
+    assert!(
+        page.text().contains("the callback URL that is registered there is not one of this server"),
+        "{}",
+        page.body
+    );
+    let response = places.app.get("/callback").header("accept", "application/json").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap()["error"], "not_found");
 }

@@ -33,7 +33,10 @@ impl Authorizer {
     /// Where the person will log in, in words.
     fn provider_titles(&self) -> String {
         let titles: Vec<&str> = self.login_methods.iter().map(LoginMethod::title).collect();
-        titles.join(" or ")
+        match titles.as_slice() {
+            [several @ .., last] if !several.is_empty() => format!("{} or {last}", several.join(", ")),
+            titles => titles.join(""),
+        }
     }
 
     pub(super) async fn consent_page(

@@ -55,7 +55,7 @@ pub(super) async fn signed_out(state: Data<AppState>) -> HttpResponse {
 }
 
 /// Browsers ask for HTML by name; programs ask for JSON or for anything.
-fn wants_page(request: &HttpRequest) -> bool {
+pub(super) fn wants_page(request: &HttpRequest) -> bool {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }

@@ -2,7 +2,10 @@
 
 use super::mcp::{self, McpState};
 use super::oauth::{authorize, callback, consent, login, metadata, register, revoke, token};
-use super::{TokenSource, cors, root};
+use super::pages::ErrorPage;
+use super::request_id::RequestId;
+use super::{AppState, TokenSource, cors, root};
+use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -95,8 +98,20 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// What is not there.
+/// What is not there: a page for people, who come here by an old callback or a form without its
+/// page, and JSON for programs.
 pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    if let Some(state) = request.app_data::<Data<AppState>>().filter(|_| root::wants_page(&request)) {
+        return state.pages.error(&ErrorPage {
+            status: StatusCode::NOT_FOUND,
+            title: "There is nothing here",
+            message: "this server has no page at this address".to_owned(),
+            advice: "Go back to where you started. If a sign-in at another site brought you here, tell the operator: \
+                the callback URL that is registered there is not one of this server.",
+            request_id: RequestId::of(&request),
+            retry_after_secs: None,
+        });
+    }
     let text = format!("there is nothing at {}", request.path());
     HttpResponse::NotFound().json(json!({"error": "not_found", "error_description": text}))
 }

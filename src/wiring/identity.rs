@@ -18,6 +18,9 @@ use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::ports::upstream_idp::UpstreamIdp;
 use std::sync::Arc;
 
+/// What people of `auth.oidc` are called by when the file does not say.
+const DEFAULT_NAME: &str = "oidc";
+
 /// Everything that a provider is made from, beside its own settings.
 struct Surroundings<'a> {
     base_url: &'a str,
@@ -151,7 +154,8 @@ fn open_id(name: &str, oidc: &OidcSettings, surroundings: &Surroundings<'_>) -> 
         redirect_uri: format!("{}{}", surroundings.base_url, oidc.callback_path),
         audience: oidc.audience.clone(),
         extra_authorize_params: oidc.extra_authorize_params.clone(),
-        provider_name: Some(name.to_owned()),
+        // A name that nobody chose is shown to nobody: the provider's host says more.
+        provider_name: (name != DEFAULT_NAME).then(|| name.to_owned()),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn body(hop: &Hop, response: Response<Vec<u8>>, request: &FetchReques
     if status.is_success() {
         return Ok(response.into_body());
     }
-    let mut text = format!("GET {} answered with status {}", shown(&hop.url), status.as_u16());
+    let mut text = format!("GET {} answered with status {}", hop.shown(), status.as_u16());
     if let Some(reason) = reason(response.body(), request) {
         text.push_str(": ");
         text.push_str(&reason);

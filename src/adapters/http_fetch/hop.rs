@@ -28,6 +28,8 @@ const PORTABLE_HEADERS: [HeaderName; 3] = [header::ACCEPT, header::ACCEPT_LANGUA
 #[derive(Debug)]
 pub(super) struct Hop {
     pub(super) url: Url,
+    /// What the SQL asked for, when this is where it was redirected to.
+    redirected_from: Option<String>,
     headers: HeaderMap,
 }
 
@@ -50,12 +52,12 @@ impl Hop {
                 return Err(FetchFault::Failed(format!("the header {name} is there twice")));
             }
         }
-        Ok(Self { url, headers })
+        Ok(Self { url, redirected_from: None, headers })
     }
 
     /// The next request when this one was answered with a redirect to `location`.
     pub(super) fn follow(mut self, location: &str, request: &FetchRequest) -> Result<Self, FetchFault> {
-        let refused = |why: &str| FetchFault::Failed(format!("GET {} was redirected {why}", shown(&self.url)));
+        let refused = |why: &str| FetchFault::Failed(format!("GET {} was redirected {why}", self.shown()));
         let mut next = self.url.join(location).map_err(|_| refused("to something that is no URL"))?;
         next.set_fragment(None);
         if !is_http(&next) || !next.has_host() || has_credentials(&next) {
@@ -72,15 +74,25 @@ impl Hop {
             let kept = self.headers.iter().filter(|(name, value)| is_kept(name, value));
             self.headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
         }
+        self.redirected_from = self.redirected_from.or_else(|| Some(shown(&self.url)));
         self.url = next;
         Ok(self)
+    }
+
+    /// Where the request goes, for errors. Of a redirect's target only the origin: a path that is
+    /// signed is as good as a key.
+    pub(super) fn shown(&self) -> String {
+        match &self.redirected_from {
+            None => shown(&self.url),
+            Some(first) => format!("{first}, redirected to {}", self.url.origin().ascii_serialization()),
+        }
     }
 
     /// The request for the client.
     pub(super) fn to_http(&self) -> Result<http::Request<Vec<u8>>, FetchFault> {
         let request = http::Request::get(self.url.as_str()).body(Vec::new());
         let mut request =
-            request.map_err(|_| FetchFault::Failed(format!("GET {} could not be built", shown(&self.url))))?;
+            request.map_err(|_| FetchFault::Failed(format!("GET {} could not be built", self.shown())))?;
         *request.headers_mut() = self.headers.clone();
         Ok(request)
     }

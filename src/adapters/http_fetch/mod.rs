@@ -18,7 +18,7 @@ use mxcp_actors::model::allowed_target::AllowedTarget;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use url::{Host, Url};
+use url::Host;
 
 /// How often a redirect is followed.
 const REDIRECTS_MAX: usize = 5;
@@ -94,9 +94,9 @@ impl Sender {
         let shown_first = answer::shown(&first.url);
         let mut hop = first;
         for _hop in 0..=REDIRECTS_MAX {
-            self.check_scheme(&hop.url)?;
+            self.check_scheme(&hop)?;
             let response = self.client()?.send(hop.to_http()?).await;
-            let response = response.map_err(|fault| no_answer(&answer::shown(&hop.url), &fault))?;
+            let response = response.map_err(|fault| no_answer(&hop.shown(), &fault))?;
             match answer::location(&response) {
                 Some(location) => hop = hop.follow(location, request)?,
                 None => return answer::body(&hop, response, request),
@@ -107,7 +107,8 @@ impl Sender {
 
     /// Plain http shows token and answer to everybody on the way, so it is for hosts only that the
     /// operator has named.
-    fn check_scheme(&self, url: &Url) -> Result<(), FetchFault> {
+    fn check_scheme(&self, hop: &Hop) -> Result<(), FetchFault> {
+        let url = &hop.url;
         let is_local = || {
             let is_loopback = matches!(url.host(), Some(Host::Domain("localhost")));
             is_loopback && self.guard.allows(Ipv4Addr::LOCALHOST.into())
@@ -118,7 +119,7 @@ impl Sender {
         }
         Err(FetchFault::Failed(format!(
             "GET {} was not sent: plain http is for hosts that http_fetch.allow names; use https, or name the host there",
-            answer::shown(url)
+            hop.shown()
         )))
     }
 

@@ -19,7 +19,9 @@ impl<'a> Table<'_, 'a> {
 
     /// The value of `key`, unless it is missing.
     pub(in crate::config) fn get_or_null(&mut self, key: &'static str) -> Option<Field<'a>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.entries.iter().find(|entry| entry.key == key).map(|entry| self.field.child(entry))
     }
 
