@@ -1,8 +1,8 @@
 //! Atlassian as the identity provider, against a simulator.
 use crate::upstream_faults::{Answer, Simulated, Simulator, assert_is};
 use crate::upstream_support::{
-    ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, StandingClock, VERIFIER,
-    authorization, form_of, http_client, requests_to,
+    ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, SUBJECT, StandingClock,
+    VERIFIER, authorization, form_of, http_client, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
 use mxcp::adapters::upstream::atlassian::AtlassianIdp;
@@ -202,7 +202,7 @@ async fn refreshing_replaces_both_tokens() {
         "scope": SCOPE,
     });
     let atlassian = start().await.with("POST", TOKEN_PATH, ok(&answer)).await;
-    let tokens = atlassian.idp().refresh(Secret::new(REFRESH_TOKEN)).await.unwrap();
+    let tokens = atlassian.idp().refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap();
     assert_eq!(tokens.access_token.expose(), "new access");
     assert_eq!(tokens.refresh_token.unwrap().expose(), NEW_REFRESH_TOKEN);
     assert_eq!(tokens.expires_at, Some(StandingClock::START + Duration::from_hours(1)));

@@ -9,8 +9,8 @@ use crate::upstream_google::Google;
 use crate::upstream_keycloak::Keycloak;
 use crate::upstream_salesforce::Salesforce;
 use crate::upstream_support::{
-    ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NONCE, REFRESH_TOKEN, VERIFIER, assert_no_secret, dead_address,
-    exchange, http_client, impatient_client, misbehaving_server, tls_server,
+    ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NONCE, REFRESH_TOKEN, SUBJECT, VERIFIER, assert_no_secret,
+    dead_address, exchange, http_client, impatient_client, misbehaving_server, tls_server,
 };
 use mxcp::adapters::http_client::HttpClient;
 use mxcp_actors::model::grant::SignedIn;
@@ -28,6 +28,9 @@ pub(crate) type Answer = (&'static str, &'static str, Value);
 
 /// What a provider answers.
 pub(crate) trait Simulator {
+    /// Who signs in.
+    const SUBJECT: &str = SUBJECT;
+
     /// The requests of a login at a provider of that origin, each needed for its success.
     fn answers(origin: &str) -> Vec<Answer>;
 
@@ -85,7 +88,7 @@ impl<S: Simulator> Simulated<S> {
     }
 
     pub(crate) async fn refresh(&self) -> Result<UpstreamTokens, UpstreamError> {
-        self.idp().refresh(Secret::new(REFRESH_TOKEN)).await
+        self.idp().refresh(Secret::new(REFRESH_TOKEN), S::SUBJECT.to_owned()).await
     }
 }
 
@@ -166,7 +169,11 @@ async fn assert_refreshes_may_fail<S: Simulator>() {
     for (name, answer, variant) in [faults(), refusals(&format!("{REFRESH_TOKEN} {CLIENT_SECRET}"))].concat() {
         let provider = Simulated::<S>::start().await.with(verb, at, answer).await.with_defaults().await;
         let idp = S::idp(&provider.server.uri(), http.clone());
-        assert_is(variant, &format!("refresh: {name}"), &idp.refresh(Secret::new(REFRESH_TOKEN)).await.unwrap_err());
+        assert_is(
+            variant,
+            &format!("refresh: {name}"),
+            &idp.refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap_err(),
+        );
     }
 }
 
@@ -187,7 +194,7 @@ async fn assert_connections_may_fail<S: Simulator>() {
     for (case, origin) in origins {
         let idp = S::idp(&origin, http.clone());
         assert_is("Unreachable", case, &idp.exchange(exchange()).await.unwrap_err());
-        assert_is("Unreachable", case, &idp.refresh(Secret::new(REFRESH_TOKEN)).await.unwrap_err());
+        assert_is("Unreachable", case, &idp.refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap_err());
     }
 }
 

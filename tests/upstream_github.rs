@@ -1,7 +1,7 @@
 //! GitHub as the identity provider, against a simulator.
 use crate::upstream_faults::{Answer, Simulator, assert_is};
 use crate::upstream_support::{
-    ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE,
+    ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, SUBJECT,
     StandingClock, VERIFIER, assert_no_secret, authorization, dead_address, exchange, form_of, http_client,
     impatient_client, misbehaving_server, query_of, requests_to,
 };
@@ -92,7 +92,7 @@ impl GitHub {
     }
 
     async fn refresh(&self) -> Result<UpstreamTokens, UpstreamError> {
-        self.idp().refresh(Secret::new(REFRESH_TOKEN)).await
+        self.idp().refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await
     }
 }
 
@@ -259,12 +259,16 @@ async fn tokens_of_a_github_app_are_replaced_in_pairs_and_the_old_pair_is_dead()
     }
     let github = github.with("POST", TOKEN_PATH, ok(&dead)).await;
     let idp = github.idp();
-    let second = idp.refresh(Secret::new("ghr_1")).await.unwrap();
-    let third = idp.refresh(second.refresh_token.unwrap()).await.unwrap();
+    let second = idp.refresh(Secret::new("ghr_1"), SUBJECT.to_owned()).await.unwrap();
+    let third = idp.refresh(second.refresh_token.unwrap(), SUBJECT.to_owned()).await.unwrap();
     assert_eq!((third.access_token.expose(), third.refresh_token.unwrap().expose()), ("ghu_3", "ghr_3"));
     assert!(third.scope.is_empty());
     assert_eq!(third.expires_at, Some(StandingClock::START + Duration::from_hours(8)));
-    assert_is("InvalidGrant", "a used token", &idp.refresh(Secret::new("ghr_1")).await.unwrap_err());
+    assert_is(
+        "InvalidGrant",
+        "a used token",
+        &idp.refresh(Secret::new("ghr_1"), SUBJECT.to_owned()).await.unwrap_err(),
+    );
     assert_eq!(idp.refresh_hint(), None, "whether tokens end is set up at GitHub");
 }
 
@@ -392,7 +396,7 @@ async fn a_github_that_does_not_answer_is_unreachable() {
         let expected =
             UpstreamError::Unreachable { provider: "github".to_owned(), what: "tokens", detail: detail.to_owned() };
         assert_eq!(idp.exchange(exchange()).await.unwrap_err(), expected);
-        assert_eq!(idp.refresh(Secret::new(REFRESH_TOKEN)).await.unwrap_err(), expected);
+        assert_eq!(idp.refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap_err(), expected);
     }
 }
 

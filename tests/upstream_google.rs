@@ -75,6 +75,8 @@ fn id_token(claims: &Value) -> String {
 }
 
 impl Simulator for Google {
+    const SUBJECT: &str = SUBJECT;
+
     fn answers(origin: &str) -> Vec<Answer> {
         let tokens = json!({
             "access_token": ACCESS_TOKEN, "expires_in": 3599, "refresh_token": REFRESH_TOKEN, "scope": LONG_SCOPE,

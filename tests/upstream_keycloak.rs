@@ -92,6 +92,8 @@ fn jwt(claims: &Value) -> String {
 }
 
 impl Simulator for Keycloak {
+    const SUBJECT: &str = SUBJECT;
+
     fn answers(origin: &str) -> Vec<Answer> {
         let tokens = json!({
             "access_token": jwt(&access_claims(origin)), "expires_in": 300, "refresh_expires_in": 1800,

@@ -2,7 +2,7 @@
 use crate::upstream_keys::{RSA, signed};
 use crate::upstream_support::{
     ACCESS_TOKEN, CLIENT_SECRET, CODE, Misbehaviour, NEW_REFRESH_TOKEN, NONCE, REDIRECT_URI, REFRESH_TOKEN, STATE,
-    StandingClock, VERIFIER, assert_no_secret, authorization, dead_address, exchange, form_of, http_client,
+    SUBJECT, StandingClock, VERIFIER, assert_no_secret, authorization, dead_address, exchange, form_of, http_client,
     impatient_client, misbehaving_server, query_of, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
@@ -323,13 +323,32 @@ async fn refreshing_keeps_the_old_refresh_token_when_there_is_no_new_one() {
     {
         let answer = json!({"access_token": "new", "token_type": "bearer", "refresh_token": new});
         let provider = Provider::start().await.with("POST", TOKEN_PATH, ok(&answer)).await.with_defaults().await;
-        let tokens = provider.idp().refresh(Secret::new(REFRESH_TOKEN)).await.unwrap();
+        let tokens = provider.idp().refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap();
         assert_eq!(tokens.access_token.expose(), "new");
         assert_eq!(tokens.refresh_token.unwrap().expose(), kept, "{new:?}");
         assert_eq!(tokens.expires_at, None);
         assert_eq!(tokens.scope.to_string(), "openid profile email", "left out, it is what was asked for");
         let form = form_of(&requests_to(&provider.server, TOKEN_PATH).await[0]);
         assert_eq!((form["grant_type"].as_str(), form["refresh_token"].as_str()), ("refresh_token", REFRESH_TOKEN));
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_brings_tokens_of_somebody_else_is_refused() {
+    let refreshed = async |change: &dyn Fn(&mut Value)| {
+        let provider = Provider::start().await;
+        let mut claims = provider.claims();
+        claims.as_object_mut().unwrap().remove("nonce");
+        change(&mut claims);
+        let id_token = signed(&RSA, &json!({"alg": "RS256", "kid": "k1"}), &claims);
+        let provider = provider.with_id_token(id_token).await.with_defaults().await;
+        provider.idp().refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.map(|tokens| tokens.access_token)
+    };
+    assert!(refreshed(&|_| ()).await.unwrap().matches(ACCESS_TOKEN), "without a nonce, as most send it");
+    for (name, value) in [("sub", "user-8"), ("iss", "https://elsewhere.example.com"), ("aud", "another client")] {
+        let fault = refreshed(&|claims| claims[name] = json!(value)).await.unwrap_err();
+        assert!(matches!(fault, UpstreamError::Unusable { .. }), "{name}: {fault:?}");
+        assert_no_secret(name, &fault);
     }
 }
 
@@ -347,7 +366,7 @@ async fn only_invalid_grant_ends_a_session() {
         (ResponseTemplate::new(200), "Unusable"),
     ] {
         let provider = Provider::start().await.with("POST", TOKEN_PATH, answer).await.with_defaults().await;
-        let fault = provider.idp().refresh(Secret::new(REFRESH_TOKEN)).await.unwrap_err();
+        let fault = provider.idp().refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap_err();
         assert!(format!("{fault:?}").starts_with(variant), "{variant}: {fault:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! Salesforce as the identity provider, against a simulator.
 use crate::upstream_faults::{Answer, Simulated, Simulator, assert_is};
 use crate::upstream_support::{
-    ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, StandingClock, VERIFIER,
-    authorization, form_of, http_client, requests_to,
+    ACCESS_TOKEN, CLIENT_SECRET, CODE, NEW_REFRESH_TOKEN, REDIRECT_URI, REFRESH_TOKEN, STATE, SUBJECT, StandingClock,
+    VERIFIER, authorization, form_of, http_client, requests_to,
 };
 use mxcp::adapters::http_client::HttpClient;
 use mxcp::adapters::upstream::salesforce::SalesforceIdp;
@@ -218,7 +218,7 @@ async fn a_refresh_token_is_kept_until_salesforce_gives_a_new_one() {
             answer["refresh_token"] = json!(given);
         };
         let salesforce = with_tokens(answer).await;
-        let tokens = salesforce.idp().refresh(Secret::new(REFRESH_TOKEN)).await.unwrap();
+        let tokens = salesforce.idp().refresh(Secret::new(REFRESH_TOKEN), SUBJECT.to_owned()).await.unwrap();
         assert_eq!(tokens.access_token.expose(), "new access");
         assert_eq!(tokens.refresh_token.unwrap().expose(), kept);
         assert_eq!(tokens.expires_at, None);

@@ -32,6 +32,9 @@ pub(crate) const NEW_REFRESH_TOKEN: &str = "refresh-secret-new-34cd";
 pub(crate) const SECRETS: &[&str] =
     &[CLIENT_SECRET, CODE, VERIFIER, NONCE, STATE, ACCESS_TOKEN, REFRESH_TOKEN, NEW_REFRESH_TOKEN];
 
+/// The person of most simulators.
+pub(crate) const SUBJECT: &str = "user-7";
+
 pub(crate) const REDIRECT_URI: &str = "http://localhost:8000/callback";
 
 /// A clock that stands still.

@@ -160,8 +160,9 @@ pub trait UpstreamIdp: Send + Sync + std::fmt::Debug {
     /// Exchanges the code, checks everything that can be checked, and tells who it is.
     fn exchange(&self, request: UpstreamExchange) -> PortFuture<'_, Result<SignedIn, UpstreamError>>;
 
-    /// Gets new tokens. When the provider gives no new refresh token the old one is kept.
-    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>>;
+    /// Gets new tokens of the person whose subject that is. When the provider gives no new refresh
+    /// token the old one is kept.
+    fn refresh(&self, refresh_token: Secret, subject: String) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>>;
 
     /// What to add to the configuration so that the provider's tokens can be refreshed, where it is
     /// known that with the present one they cannot. People would have to sign in again each time

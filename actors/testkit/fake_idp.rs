@@ -175,7 +175,11 @@ impl UpstreamIdp for FakeIdp {
         })
     }
 
-    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+    fn refresh(
+        &self,
+        refresh_token: Secret,
+        _subject: String,
+    ) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
         Box::pin(async move {
             self.state.lock().unwrap().refreshed_with.push(refresh_token.expose().to_owned());
             self.answer().await?;

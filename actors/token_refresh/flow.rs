@@ -144,7 +144,7 @@ impl Refresher {
         session: &Session,
         old: Secret,
     ) -> Result<Secret, TokenRefreshError> {
-        match idp.refresh(old.clone()).await {
+        match idp.refresh(old.clone(), session.user.subject.clone()).await {
             Ok(tokens) => self.keep(session, old, tokens).await,
             Err(UpstreamError::InvalidGrant { .. }) => {
                 self.record(session, OperationStatus::Error, Some("the provider ended the grant")).await;

@@ -187,7 +187,11 @@ impl UpstreamIdp for GitHubIdp {
         Box::pin(self.sign_in(request))
     }
 
-    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+    fn refresh(
+        &self,
+        refresh_token: Secret,
+        _subject: String,
+    ) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
         Box::pin(async move {
             let answer = self.token_endpoint()?.refresh(refresh_token).await?;
             Ok(answer.into_tokens(self.clock.now()))

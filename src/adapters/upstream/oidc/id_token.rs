@@ -26,6 +26,9 @@ pub(super) enum IdTokenFault {
     /// It was issued to somebody else.
     #[error("the id_token was issued to another client")]
     WrongAuthorizedParty,
+    /// It is about somebody else.
+    #[error("the id_token is about somebody else than before")]
+    WrongSubject,
     /// It belongs to another login.
     #[error("the id_token belongs to another login (its nonce is not ours)")]
     WrongNonce,
@@ -66,10 +69,7 @@ pub(super) fn read<'a>(text: &'a Secret, accepted: &[Algorithm]) -> Result<Signe
 /// # Errors
 /// The first claim that is not as expected.
 pub(super) fn check(token: &SignedToken<'_>, claims: &Claims, expected: &Expected<'_>) -> Result<(), IdTokenFault> {
-    if expected.issuer_alias.is_none_or(|alias| text(claims, "iss") != Ok(alias)) {
-        check_issuer(claims, expected.issuer)?;
-    }
-    check_audience(claims, expected.client_id)?;
+    check_party(claims, (expected.issuer, expected.issuer_alias), expected.client_id)?;
     check_end(claims, expected.now)?;
     if !claims.contains_key("iat") {
         return Err(TokenFault::BadClaim("iat").into());
@@ -81,6 +81,21 @@ pub(super) fn check(token: &SignedToken<'_>, claims: &Claims, expected: &Expecte
         return Err(IdTokenFault::WrongNonce);
     }
     check_access_token(token.algorithm(), claims, expected.access_token)
+}
+
+/// Checks who issued it, under either of its names, and that it is for us.
+///
+/// # Errors
+/// When it was issued by somebody else, or for somebody else.
+pub(super) fn check_party(
+    claims: &Claims,
+    (issuer, alias): (&str, Option<&str>),
+    client_id: &str,
+) -> Result<(), IdTokenFault> {
+    if alias.is_none_or(|alias| text(claims, "iss") != Ok(alias)) {
+        check_issuer(claims, issuer)?;
+    }
+    check_audience(claims, client_id)
 }
 
 /// Checks `at_hash` where there is one: the left half of the access token's hash (section 3.1.3.6).

@@ -64,6 +64,33 @@ impl OidcIdp {
         Ok(claims)
     }
 
+    /// Checks the `id_token` of a refresh, if there is one. Keys that cannot be had are no reason to
+    /// throw tokens away which the provider will not give again: they came from its own endpoint.
+    pub(super) async fn check_refreshed(
+        &self,
+        metadata: &Metadata,
+        answer: &TokenAnswer,
+        subject: &str,
+    ) -> Result<(), UpstreamError> {
+        match self.judge_refreshed(metadata, answer, subject).await {
+            Ok(()) => Ok(()),
+            Err(Doubt::Keys(error)) => {
+                tracing::warn!(provider = self.name, %error, "the id_token of a refresh could not be checked");
+                Ok(())
+            }
+            Err(doubt) => Err(unusable(&self.name, format!("asked for tokens again: {doubt}"))),
+        }
+    }
+
+    async fn judge_refreshed(&self, metadata: &Metadata, answer: &TokenAnswer, subject: &str) -> Result<(), Doubt> {
+        let Some(text) = &answer.id_token else { return Ok(()) };
+        let token = id_token::read(text, &metadata.algorithms)?;
+        let claims = self.verify_signature(metadata, &token).await?;
+        let alias = self.flavour.issuer_alias(&metadata.issuer);
+        id_token::check_party(&claims, (&metadata.issuer, alias), &self.settings.client_id)?;
+        if subject_of(&claims) == subject { Ok(()) } else { Err(IdTokenFault::WrongSubject.into()) }
+    }
+
     async fn verify_signature(&self, metadata: &Metadata, token: &SignedToken<'_>) -> Result<Claims, Doubt> {
         Ok(self.keys.verify(self.key_source(metadata), token).await??)
     }

@@ -235,12 +235,13 @@ impl UpstreamIdp for OidcIdp {
         Box::pin(self.sign_in(request))
     }
 
-    /// Gets new tokens. An `id_token` that comes with them is not looked at: nothing is read
-    /// from it, the person was identified at login.
-    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+    /// Gets new tokens. An `id_token` that comes with them must be about the same person (OpenID
+    /// Connect Core section 12.2); nothing else is read from it.
+    fn refresh(&self, refresh_token: Secret, subject: String) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
         Box::pin(async move {
             let metadata = self.metadata().await?;
             let answer = self.token_endpoint(&metadata)?.refresh(refresh_token).await?;
+            self.check_refreshed(&metadata, &answer, &subject).await?;
             Ok(answer.into_tokens(self.clock.now()))
         })
     }

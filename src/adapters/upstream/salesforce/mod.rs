@@ -145,7 +145,11 @@ impl UpstreamIdp for SalesforceIdp {
 
     /// Gets new tokens. Salesforce gives a new refresh token only where the app is set up to rotate
     /// them.
-    fn refresh(&self, refresh_token: Secret) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
+    fn refresh(
+        &self,
+        refresh_token: Secret,
+        _subject: String,
+    ) -> PortFuture<'_, Result<UpstreamTokens, UpstreamError>> {
         Box::pin(async move {
             let answer = self.token_endpoint()?.refresh(refresh_token).await?;
             Ok(answer.into_tokens(self.clock.now()))
