@@ -148,6 +148,14 @@ impl TypeDefinition {
         }
     }
 
+    /// Whether it, an item or a property of it is sensitive.
+    #[must_use]
+    pub fn holds_sensitive(&self) -> bool {
+        self.sensitive
+            || self.items.as_deref().is_some_and(Self::holds_sensitive)
+            || self.properties.iter().any(|(_, property)| property.holds_sensitive())
+    }
+
     /// The JSON Schema of a result of this type: as [`Self::json_schema`], but any value may be
     /// null, as it may in SQL, and texts that SQL writes in its own way carry no format.
     #[must_use]

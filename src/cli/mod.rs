@@ -28,9 +28,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the project's tools to MCP clients
+    /// Serve the project's tools, resources and prompts to MCP clients
     Serve(serve::ServeArgs),
-    /// Call one tool and print its result
+    /// Call one tool, resource or prompt and print its result
     Run(run::RunArgs),
     /// Run SQL on the project's database and print the rows of the last statement
     Query(query::QueryArgs),

@@ -5,6 +5,7 @@ use super::output::{Report, UsageError, render};
 use crate::wiring::Workshop;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::{Principal, User};
 use mxcp_actors::model::scope::ScopeSet;
@@ -25,7 +26,7 @@ const DEFAULT_USER: &str = "cli_user";
 pub(super) struct RunArgs {
     /// What to run
     kind: Kind,
-    /// Its name
+    /// Its name; of a resource the template of its URI, with parameters, or a URI that holds them
     name: String,
     /// A parameter as name=value; name=@file reads JSON from a file
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
@@ -44,6 +45,18 @@ pub(super) struct RunArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Tool,
+    Resource,
+    Prompt,
+}
+
+impl From<Kind> for EndpointKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tool => Self::Tool,
+            Kind::Resource => Self::Resource,
+            Kind::Prompt => Self::Prompt,
+        }
+    }
 }
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
@@ -56,6 +69,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
     let workshop = Workshop::start(&configuration).await?;
     let call = CallTool {
         principal: Arc::new(principal),
+        kind: args.kind.into(),
         name: args.name.clone(),
         arguments,
         caller_type: "cli",
@@ -69,7 +83,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
 }
 
 fn describe(args: &RunArgs, value: &Value) -> String {
-    let mut text = format!("🚀 Running tool {}\n", args.name);
+    let mut text = format!("🚀 Running {} {}\n", EndpointKind::from(args.kind).as_str(), args.name);
     if !args.params.is_empty() {
         text.push_str("📋 Parameters:\n");
         for param in &args.params {

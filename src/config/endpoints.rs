@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 16;
 
 /// What the endpoint files hold.
 pub(super) struct Endpoints {
-    /// The enabled tools without a fault, in the order of their files.
+    /// The enabled endpoints without a fault, in the order of their files.
     pub(super) tools: Vec<ToolDefinition>,
     /// Every file.
     pub(super) files: Vec<EndpointFile>,
@@ -125,7 +125,7 @@ fn load_file(root: &Path, path: &Path, kind: EndpointKind, endpoints: &mut Endpo
     // What is not served may be unfinished.
     let is_faulty = !faults.is_empty() && !contents.is_disabled;
     if !is_faulty && !contents.is_disabled {
-        endpoints.tools.extend(contents.tool);
+        endpoints.tools.extend(contents.definition);
     }
     endpoints.files.push(EndpointFile {
         path: name,

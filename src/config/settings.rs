@@ -44,7 +44,7 @@ pub struct Configuration {
     pub audit: AuditSettings,
     /// The daemon's own log.
     pub logging: LoggingSettings,
-    /// The enabled tools, in the order of their files.
+    /// The enabled tools, resources and prompts, in the order of their files, and the built-in tools.
     pub tools: Vec<ToolDefinition>,
     /// Every endpoint file that was looked at, also the disabled and the faulty ones.
     pub endpoint_files: Vec<EndpointFile>,

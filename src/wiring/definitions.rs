@@ -1,4 +1,4 @@
-//! From tool files to definitions that every worker shares.
+//! From endpoint files to definitions that every worker shares.
 
 use crate::adapters::duckdb::DuckDbEngine;
 use crate::config::{AuthConfiguration, Configuration, ProviderSettings, VerifierConfiguration};
@@ -10,7 +10,7 @@ use mxcp_actors::tool_calls::ToolCatalog;
 use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 
-/// Everything about tools that can be worked out before the first call: schemas, validators,
+/// Everything about endpoints that can be worked out before the first call: schemas, validators,
 /// compiled rules, and whether the SQL makes sense to the database as it is now.
 pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
     let compiled = compile(configuration);
@@ -28,7 +28,7 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     }
 }
 
-/// What is wrong with tools whatever the database holds.
+/// What is wrong with endpoints whatever the database holds.
 #[must_use]
 pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
     compile(configuration).err().unwrap_or_default()
@@ -37,9 +37,9 @@ pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
 /// Which SQL makes no sense to the database as it is now.
 pub async fn sql_faults(configuration: &Configuration, engine: &DuckDbEngine) -> Vec<String> {
     let mut faults = Vec::new();
-    for tool in &configuration.tools {
+    for tool in configuration.tools.iter().filter(|tool| !tool.sql.is_empty()) {
         if let Err(fault) = check_sql(engine, tool).await {
-            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
+            faults.push(format!("{}: {} '{}': {fault}", tool.path.display(), tool.kind().as_str(), tool.name));
         }
     }
     faults

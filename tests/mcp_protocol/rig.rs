@@ -10,6 +10,7 @@ use mxcp::http::host_guard::{self, Names, NamesOf};
 use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes, StreamLimits};
 use mxcp::http::request_id;
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
+use mxcp_actors::model::endpoint::EndpointForm;
 use mxcp_actors::model::ids::{ClientId, UserId};
 use mxcp_actors::model::policy::{PolicyAction, PolicyRule, PolicySet};
 use mxcp_actors::model::principal::User;
@@ -302,6 +303,7 @@ fn tools() -> Vec<ToolDefinition> {
 fn tool(name: &str, sql: &str, parameters: Vec<Parameter>, returns: Option<TypeDefinition>) -> ToolDefinition {
     ToolDefinition {
         name: name.into(),
+        form: EndpointForm::Tool,
         description: None,
         tags: Vec::new(),
         annotations: ToolAnnotations::default(),

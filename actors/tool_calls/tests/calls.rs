@@ -52,6 +52,7 @@ fn worker(rig: &Rig) -> ToolCallsHandle {
 fn call(name: &str, arguments: &Value) -> CallTool {
     CallTool {
         principal: Arc::new(samples::principal("ada", &SessionId::new("s"))),
+        kind: EndpointKind::Tool,
         name: name.to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
         caller_type: "http",

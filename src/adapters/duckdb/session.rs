@@ -269,7 +269,7 @@ fn without_token(error: SqlError, token: &str) -> SqlError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mxcp_actors::ports::sql_engine::SqlCaller;
+    use mxcp_actors::ports::sql_engine::{SqlAccess, SqlCaller};
     use std::time::Duration;
 
     fn session() -> Session {
@@ -289,6 +289,7 @@ mod tests {
                 caller: Arc::new(SqlCaller::default()),
                 deadline: Duration::MAX,
                 row_limit: 1000,
+                access: SqlAccess::Full,
             };
             session.query(&query, &Arc::default()).unwrap();
         }

@@ -38,6 +38,7 @@ fn ask(sql: impl Into<Arc<str>>) -> SqlQuery {
         caller: Arc::new(SqlCaller::default()),
         deadline: LONG,
         row_limit: 100_000,
+        access: mxcp_actors::ports::sql_engine::SqlAccess::Full,
     }
 }
 

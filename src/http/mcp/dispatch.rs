@@ -10,6 +10,7 @@ use super::tools;
 use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 use mxcp_actors::mcp_sessions::McpSession;
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::principal::Principal;
 use mxcp_actors::tool_calls::CallTool;
 use serde_json::value::RawValue;
@@ -77,6 +78,7 @@ impl Request<'_> {
         let name = name.ok_or_else(|| Fault::InvalidParams("params.name is missing or no string".to_owned()))?;
         let call = CallTool {
             principal: Arc::clone(self.principal),
+            kind: EndpointKind::Tool,
             name: name.clone(),
             arguments: arguments(self.params.arguments)?,
             caller_type: "http",

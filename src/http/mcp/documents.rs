@@ -1,6 +1,7 @@
 //! Answers that are the same for every caller, rendered once.
 
 use super::revision::{Era, SUPPORTED, negotiate};
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
 use rmcp::model::{
     CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ListToolsResult, MetaObject,
@@ -38,7 +39,8 @@ impl Documents {
         (discovery.ttl_ms, discovery.cache_scope) = (TTL_MS, CacheScope::Private);
         let server_meta = discovery.meta.clone().unwrap_or_default();
 
-        let mut tools = ListToolsResult::with_all_items(catalog.iter().map(|entry| describe(entry)).collect());
+        let mut tools =
+            ListToolsResult::with_all_items(catalog.of_kind(EndpointKind::Tool).map(|entry| describe(entry)).collect());
         tools.result_type = None;
         let legacy_tools = serde_json::to_string(&tools)?.into();
         // Private, because what is listed may come to depend on who asks.
