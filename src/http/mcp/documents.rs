@@ -1,18 +1,20 @@
 //! Answers that are the same for every caller, rendered once.
 
+use super::listings::Listings;
 use super::revision::{Era, SUPPORTED, negotiate};
 use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
 use rmcp::model::{
     CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ListToolsResult, MetaObject,
-    ProtocolVersion, ServerCapabilities, SubscriptionFilter, Tool, ToolAnnotations, ToolsCapability,
+    PromptsCapability, ProtocolVersion, ResourcesCapability, ServerCapabilities, SubscriptionFilter, Tool,
+    ToolAnnotations, ToolsCapability,
 };
 use serde_json::Value;
 use std::sync::Arc;
 
 /// How long a client may keep a list. Tools change only with a restart, which a client does not
 /// see in this revision, so it should look again before long.
-const TTL_MS: u64 = 60_000;
+pub(super) const TTL_MS: u64 = 60_000;
 
 /// The rendered answers.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(super) struct Documents {
     discovery: Box<str>,
     modern_tools: Box<str>,
     legacy_tools: Box<str>,
+    listings: Listings,
     /// One for each revision with a handshake.
     initialized: Vec<(&'static str, Box<str>)>,
     server_meta: MetaObject,
@@ -30,6 +33,9 @@ impl Documents {
     pub(super) fn new(catalog: &ToolCatalog, instructions: Option<String>) -> Result<Self, serde_json::Error> {
         let mut capabilities = ServerCapabilities::default();
         capabilities.tools = Some(ToolsCapability::default());
+        let has = |kind| catalog.of_kind(kind).next().is_some();
+        capabilities.resources = has(EndpointKind::Resource).then(ResourcesCapability::default);
+        capabilities.prompts = has(EndpointKind::Prompt).then(PromptsCapability::default);
         let mut server = InitializeResult::new(capabilities.clone());
         server.server_info = Implementation::new("mxcp", env!("CARGO_PKG_VERSION")).with_title("MXCP");
         server.instructions = instructions;
@@ -51,6 +57,7 @@ impl Documents {
             discovery: serde_json::to_string(&discovery)?.into(),
             modern_tools: serde_json::to_string(&tools)?.into(),
             legacy_tools,
+            listings: Listings::new(catalog, &server_meta)?,
             initialized: render_initialized(&server)?,
             server_meta,
             capabilities,
@@ -68,6 +75,11 @@ impl Documents {
             Era::Modern => &self.modern_tools,
             Era::Legacy => &self.legacy_tools,
         }
+    }
+
+    /// The lists of what is no tool.
+    pub(super) fn listings(&self) -> &Listings {
+        &self.listings
     }
 
     /// The revision that an `initialize` which asks for `requested` agrees on, and its result.
