@@ -44,12 +44,17 @@ async fn arguments_are_converted_and_put_into_the_texts() {
 }
 
 #[actix::test]
-async fn a_template_cannot_hold_a_core_or_fill_the_memory() {
-    let count = || vec![("n", of(TypeKind::Integer))];
-    let endless = prompt("p", count(), &["{% for a in range(n) %}{% for b in range(n) %}{% endfor %}{% endfor %}"]);
+async fn a_template_cannot_hold_a_core() {
+    let text = "{% for a in range(n) %}{% for b in range(n) %}{% endfor %}{% endfor %}";
+    let endless = prompt("p", vec![("n", of(TypeKind::Integer))], &[text]);
     let error = outcome(endless, json!({"n": 5_000})).await.unwrap_err().to_string();
     assert!(error.starts_with("Failed to render the prompt: ") && error.contains("fuel"), "{error}");
-    let large = prompt("p", count(), &["{% for a in range(100) %}{{ 'x' * n }}{% endfor %}"]);
+}
+
+#[actix::test]
+async fn a_template_cannot_fill_the_memory() {
+    let text = "{% for a in range(100) %}{{ 'x' * n }}{% endfor %}";
+    let large = prompt("p", vec![("n", of(TypeKind::Integer))], &[text]);
     let error = outcome(large, json!({"n": 90_000})).await.unwrap_err();
     let why = "the messages are longer than 4194304 bytes together";
     assert_eq!(error, CallToolError::Prompt(why.to_owned()));
