@@ -13,7 +13,10 @@ use std::sync::Arc;
 mod calls;
 mod conversion;
 mod covering;
+mod prompts;
+mod resources;
 mod shaping;
+mod sql_tools;
 
 fn of(kind: TypeKind) -> TypeDefinition {
     TypeDefinition::of(kind)

@@ -25,6 +25,7 @@ mod fetch;
 mod http_calls;
 mod job;
 mod lock;
+mod look;
 mod memory_file;
 mod numbers;
 mod open;

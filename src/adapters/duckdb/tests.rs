@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 mod engine;
 mod fetching;
 mod identity;
+mod looking;
 mod values;
 
 const LONG: Duration = Duration::from_mins(1);
