@@ -210,7 +210,7 @@ fn the_files_of_resources_and_prompts_name_every_key_that_they_may_have() {
         assert_eq!(load(&read(name)).errors(), [] as [String; 0], "{name}");
         assert_eq!(load(&read(name)).load().unwrap().warnings, [] as [String; 0], "{name}");
         let mut value: Value = serde_yaml::from_str(&read(name)).unwrap();
-        let kind = value.as_object().unwrap().keys().last().unwrap().clone();
+        let kind = value.as_object().unwrap().keys().next_back().unwrap().clone();
         value[&kind]["0123456789"] = Value::Null;
         let errors = load(&value.to_string()).errors();
         let (_, keys) = errors[0].split_once("unknown key; the keys here are ").unwrap();

@@ -9,13 +9,13 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
-const SITE: &str = r#"
+const SITE: &str = r"
 mxcp: 1
 project: bookshop
 profile: default
 sql_tools: {enabled: true, list_tables: {description: All our tables}}
 profiles: {default: {audit: {enabled: true}}}
-"#;
+";
 
 const STATUS: &str = r#"
 resource:

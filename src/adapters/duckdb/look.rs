@@ -41,9 +41,19 @@ const MORE_FUNCTIONS: [&str; 9] = [
     "get_user_provider",
     "current_query",
 ];
-/// Not volatile, and none of a stranger's business: settings, variables, plans of other SQL.
-const NO_FUNCTIONS: [&str; 6] =
-    ["current_setting", "getvariable", "json_serialize_plan", "pg_sleep", "pg_get_viewdef", "pg_conf_load_time"];
+/// Not volatile, and none of a stranger's business: settings, variables, plans of other SQL, the inner
+/// state of aggregates.
+const NO_FUNCTIONS: [&str; 9] = [
+    "current_setting",
+    "getvariable",
+    "json_serialize_plan",
+    "json_deserialize_sql",
+    "pg_sleep",
+    "pg_get_viewdef",
+    "pg_conf_load_time",
+    "combine",
+    "finalize",
+];
 /// Made by DuckDB for its own plans, which it does not check.
 const INTERNAL_PREFIX: &str = "__";
 

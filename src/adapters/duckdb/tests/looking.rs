@@ -87,6 +87,8 @@ async fn nothing_else_is_run() {
         "SELECT \"__internal_compress_integral_utinyint\"(1, 1)",
         "SELECT other.lower('X')",
         "SELECT json_serialize_plan('SELECT 1')",
+        "SELECT finalize(sum(n) EXPORT_STATE) FROM t",
+        "SELECT pg_sleep(1)",
         "SELECT peek('/etc/hostname')",
         "FROM reader('/etc/hostname')",
         "FROM query('SELECT 1')",
