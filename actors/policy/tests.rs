@@ -1,7 +1,8 @@
-use super::compile::{Endpoint, PolicyTarget};
-use super::state::{PolicyBook, UserCache};
+use super::compile::Endpoint;
+use super::state::PolicyBook;
+use super::users::UserCache;
 use crate::model::ids::UserId;
-use crate::model::policy::{PolicyAction, PolicyRule, PolicySet};
+use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::principal::{Principal, User};
 use crate::model::schema::{TypeDefinition, TypeKind};
 use crate::model::scope::ScopeSet;
@@ -50,13 +51,13 @@ fn user(email: Option<&str>, role: &str) -> Arc<Principal> {
 
 fn denies(condition: &str, principal: &Arc<Principal>, arguments: &Value) -> bool {
     let rules = vec![rule(condition, PolicyAction::Deny, &[])];
-    let book = PolicyBook::compile(vec![endpoint(rules, vec![])]).unwrap();
+    let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint(rules, vec![])]).unwrap();
     let mut users = UserCache::default();
     book.decide_input("t", users.get(principal), arguments.as_object().unwrap()).denial.is_some()
 }
 
 fn output(rules: Vec<PolicyRule>, mut response: Value) -> (bool, Value) {
-    let book = PolicyBook::compile(vec![endpoint(vec![], rules)]).unwrap();
+    let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint(vec![], rules)]).unwrap();
     let mut users = UserCache::default();
     let verdict = book.decide_output("t", users.get(&user(None, "guest")), &mut response);
     (verdict.denial.is_some(), response)
@@ -103,11 +104,14 @@ fn a_rule_that_could_never_work_is_refused_when_it_is_loaded() {
         (&format!("'{}' == ''", "x".repeat(5000)), "longer than 4096 bytes"),
     ] {
         let rules = vec![rule(condition, PolicyAction::Deny, &[])];
-        let errors = PolicyBook::compile(vec![endpoint(rules, vec![])]).unwrap_err();
+        let errors = PolicyBook::compile(&PolicySet::default(), vec![endpoint(rules, vec![])]).unwrap_err();
         assert!(errors[0].message.contains(part), "{condition}: {}", errors[0]);
     }
     let mask = vec![rule("true", PolicyAction::MaskFields, &["x"])];
-    assert_eq!(PolicyBook::compile(vec![endpoint(mask, vec![])]).unwrap_err()[0].target, PolicyTarget::Input);
+    assert_eq!(
+        PolicyBook::compile(&PolicySet::default(), vec![endpoint(mask, vec![])]).unwrap_err()[0].target,
+        PolicyTarget::Input
+    );
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn names_bound_by_a_macro_are_known() {
 fn deep_nesting_is_refused_without_a_crash() {
     let condition = format!("{}true{}", "(".repeat(1500), ")".repeat(1500));
     let rules = vec![rule(&condition, PolicyAction::Deny, &[])];
-    assert!(PolicyBook::compile(vec![endpoint(rules, vec![])]).is_err());
+    assert!(PolicyBook::compile(&PolicySet::default(), vec![endpoint(rules, vec![])]).is_err());
 }
 
 #[test]

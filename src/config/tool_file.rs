@@ -96,7 +96,7 @@ fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Con
     let annotations = table.get("annotations").and_then(|field| field.table(|table| Some(read_annotations(table))));
     let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
     let returns = table.get("return").and_then(|field| type_definition::read(&field));
-    let policies = table.get("policies").map(|field| policy_rules::read(&field));
+    let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters));
     table.get("tests").inspect(endpoint_tests::check);
     table.get("language").inspect(check_language);
     let sql = table.require("source").and_then(|field| field.table(|table| read_source(table, place)));

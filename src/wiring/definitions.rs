@@ -54,7 +54,7 @@ fn compile(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBook), V
         policies: tool.policies.clone(),
     });
     let mut faults = Vec::new();
-    let book = PolicyBook::compile(endpoints.collect());
+    let book = PolicyBook::compile(&configuration.auth.policies, endpoints.collect());
     let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
     let catalog = ToolCatalog::build(tools);
     let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
