@@ -23,7 +23,7 @@ pub struct Endpoint {
 
 /// A rule that cannot be judged by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: policies.{}[{index}].condition: {message}", .target.as_str())]
+#[error("{place}: policies.{}[{index}]: {message}", .target.as_str())]
 pub struct PolicyCompileError {
     /// The endpoint, or `profile`.
     pub place: String,
@@ -49,6 +49,7 @@ impl PolicyBook {
         let common = compiler.compile(("profile", PROFILE_PREFIX), profile, &[]);
         let mut of_endpoints = HashMap::new();
         for endpoint in endpoints {
+            compiler.refuse_useless_filters(&endpoint);
             let own = compiler.compile((&endpoint.name, ""), &endpoint.policies, &endpoint.parameters);
             let all = CompiledPolicies {
                 input: common.input.iter().cloned().chain(own.input).collect(),
@@ -78,6 +79,19 @@ impl Compiler {
         Rules {
             input: self.compile_list(place, PolicyTarget::Input, &policies.input, parameters),
             output: self.compile_list(place, PolicyTarget::Output, &policies.output, parameters),
+        }
+    }
+
+    /// Whoever wrote the rule believes that it protects something.
+    fn refuse_useless_filters(&mut self, endpoint: &Endpoint) {
+        if endpoint.returns.as_ref().is_some_and(TypeDefinition::has_sensitive) {
+            return;
+        }
+        let is_useless = |(_, rule): &(usize, &PolicyRule)| rule.action == PolicyAction::FilterSensitiveFields;
+        for (index, _) in endpoint.policies.output.iter().enumerate().filter(is_useless) {
+            let message = "filter_sensitive_fields has nothing to filter: mark fields of return with sensitive: true";
+            let (place, target) = (endpoint.name.clone(), PolicyTarget::Output);
+            self.errors.push(PolicyCompileError { place, target, index, message: message.to_owned() });
         }
     }
 

@@ -11,6 +11,7 @@ mod compile;
 mod explain;
 mod handle;
 mod messages;
+mod published;
 mod reshape;
 mod rule;
 mod state;

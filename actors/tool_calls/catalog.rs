@@ -3,6 +3,7 @@
 use super::arguments::CompiledParameters;
 use super::results::CompiledResult;
 use crate::model::tool::ToolDefinition;
+use crate::policy::PolicyBook;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +60,19 @@ impl ToolCatalog {
             }
         }
         if errors.is_empty() { Ok(Self { entries }) } else { Err(errors) }
+    }
+
+    /// The same as `policies` leave it: results that they change have other schemas. Before the
+    /// catalogue is shared.
+    #[must_use]
+    pub fn under(mut self, policies: &PolicyBook) -> Self {
+        for (name, entry) in &mut self.entries {
+            // An entry that is shared already is a resource, which publishes no schema of its result.
+            if let Some(schema) = Arc::get_mut(entry).and_then(|entry| entry.output_schema.as_mut()) {
+                policies.adapt_schema(name, schema);
+            }
+        }
+        self
     }
 
     /// The tool of that name.
