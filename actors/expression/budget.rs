@@ -6,9 +6,21 @@ use cel_interpreter::{Context, ExecutionError, IdedExpr, Value as CelValue};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// What evaluations that belong together, such as those of all rules of one call, may cost.
+#[derive(Debug)]
+pub struct Budget {
+    left: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { left: STEPS_MAX }
+    }
+}
+
 /// About as many steps as fit into a quarter of a second; a step is one part of an expression, one
 /// value that is copied or compared, or [`BYTES_PER_STEP`] of text.
-pub(super) const STEPS_MAX: u64 = 2_000_000;
+const STEPS_MAX: u64 = 2_000_000;
 /// How much text is one step.
 const BYTES_PER_STEP: usize = 16;
 /// What is said of a condition that would take longer.
@@ -23,12 +35,17 @@ thread_local! {
 ///
 /// # Errors
 /// Why it has no value, without repeating what it was about.
-pub(super) fn evaluate(expression: &IdedExpr, context: &Context<'_, '_>) -> Result<CelValue, String> {
-    LEFT.set(STEPS_MAX);
+pub(super) fn evaluate(
+    expression: &IdedExpr,
+    context: &Context<'_, '_>,
+    budget: &mut Budget,
+) -> Result<CelValue, String> {
+    LEFT.set(budget.left);
     // The evaluator is not ours. It changes nothing that outlives it, so nothing can be left half done.
     let outcome = catch_unwind(AssertUnwindSafe(|| CelValue::resolve(expression, context)));
     // `||` can turn the error of a part into a result, and what was cut short is no result.
-    if LEFT.get() == 0 {
+    budget.left = LEFT.get();
+    if budget.left == 0 {
         return Err(TOO_COSTLY.to_owned());
     }
     match outcome {

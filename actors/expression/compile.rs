@@ -35,8 +35,14 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
     })?;
     let checked = check_names(program.expression(), known);
     let place = |id| span_of(program.source_info(), id);
-    let mut errors: Vec<_> =
-        checked.faults.into_iter().map(|(id, kind)| ExpressionError::new(kind, place(id))).collect();
+    let fault = |(id, kind)| match &kind {
+        ExpressionErrorKind::UnknownFunction(_) => {
+            let at = place(id).map(|at| with_name_before(condition, at));
+            ExpressionError::new(kind, at)
+        }
+        _ => ExpressionError::new(kind, place(id)),
+    };
+    let mut errors: Vec<_> = checked.faults.into_iter().map(fault).collect();
     if checked.depth > DEPTH_MAX {
         errors.push(ExpressionError::new(ExpressionErrorKind::TooDeep, None));
     }
@@ -55,11 +61,19 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
     })
 }
 
-/// Where the token is that the node `id` was made from.
+/// Where the token is that the node `id` was made from. The parser counts in bytes.
 pub(super) fn span_of(source: &SourceInfo, id: u64) -> Option<Span> {
     let (first, last) = source.offset_for(id)?;
-    let (start, last) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?);
-    Some(Span { start, end: last.max(start) + 1 })
+    let (first, last) = (usize::try_from(first).ok()?, usize::try_from(last.max(first)).ok()?);
+    let characters_before = |byte: usize| source.source.char_indices().take_while(|(at, _)| *at < byte).count();
+    Some(Span { start: characters_before(first), end: characters_before(last + 1) })
+}
+
+/// The token of a call is its bracket; the name before it is the place to look at.
+fn with_name_before(condition: &str, at: Span) -> Span {
+    let before: Vec<char> = condition.chars().take(at.start).collect();
+    let name = before.iter().rev().take_while(|letter| letter.is_alphanumeric() || **letter == '_').count();
+    if name == 0 { at } else { Span { start: at.start - name, end: at.start } }
 }
 
 /// The parser counts lines and columns from 1. Its words are for people who know its grammar; the

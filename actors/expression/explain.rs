@@ -1,11 +1,11 @@
 //! How a condition came to what it says.
 
-use super::budget::evaluate;
+use super::budget::{Budget, evaluate};
 use super::compile::span_of;
-use super::{Compiled, Span};
+use super::{Compiled, Span, truth};
 use cel_interpreter::common::ast::operators::{CONDITIONAL, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR};
 use cel_interpreter::common::ast::{EntryExpr, Expr, SourceInfo};
-use cel_interpreter::{Context, IdedExpr, Value as CelValue};
+use cel_interpreter::{Context, IdedExpr};
 use serde_json::Value;
 
 /// Parts of parts are told down to here.
@@ -52,10 +52,7 @@ struct Telling<'c, 'p, 'v> {
 impl Telling<'_, '_, '_> {
     fn judge(&self, node: &IdedExpr) -> Result<bool, String> {
         let guarded = super::guard::guarded(node);
-        match evaluate(&guarded, self.context)? {
-            CelValue::Bool(holds) => Ok(holds),
-            other => Err(format!("gives a {} instead of true or false", other.type_of())),
-        }
+        truth(evaluate(&guarded, self.context, &mut Budget::default())?)
     }
 
     /// Tells the parts that `node` is made of by `&&`, `||`, `!` and `?:`.
@@ -109,7 +106,7 @@ fn flatten<'e>(node: &'e IdedExpr, operator: &str, terms: &mut Vec<&'e IdedExpr>
 fn find_seen(node: &IdedExpr, variables: &[String], context: &Context<'_, '_>, seen: &mut Vec<(String, Value)>) {
     if let Some(name) = path_of(node, variables) {
         if !seen.iter().any(|(known, _)| *known == name) {
-            let value = evaluate(node, context).ok().and_then(|value| value.json().ok());
+            let value = evaluate(node, context, &mut Budget::default()).ok().and_then(|value| value.json().ok());
             seen.push((name, value.unwrap_or(Value::Null)));
         }
         return;

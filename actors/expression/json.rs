@@ -11,15 +11,26 @@ use std::collections::HashMap;
 /// so that it can be reckoned with in a condition, whose numbers are of that type.
 #[must_use]
 pub fn cel_value<'v>(value: &'v Value) -> Box<dyn Val + 'v> {
+    convert(value, |text: &'v str| CelString::from(text))
+}
+
+/// The same with texts of its own, for a context that is kept.
+#[must_use]
+pub fn kept_cel_value(value: &Value) -> Box<dyn Val> {
+    convert(value, |text| CelString::from(text.to_owned()))
+}
+
+fn convert<'v, 'o>(value: &'v Value, text: impl Fn(&'v str) -> CelString<'o> + Copy) -> Box<dyn Val + 'o> {
     match value {
         Value::Null => Box::new(CelNull),
         Value::Bool(value) => Box::new(CelBool::from(*value)),
         Value::Number(number) => cel_number(number),
-        Value::String(text) => Box::new(CelString::from(text.as_str())),
-        Value::Array(items) => Box::new(CelList::from(items.iter().map(cel_value).collect::<Vec<_>>())),
+        Value::String(content) => Box::new(text(content)),
+        Value::Array(items) => {
+            Box::new(CelList::from(items.iter().map(|item| convert(item, text)).collect::<Vec<_>>()))
+        }
         Value::Object(fields) => {
-            let key = |name: &'v String| CelMapKey::String(CelString::from(name.as_str()));
-            let fields = fields.iter().map(|(name, field)| (key(name), cel_value(field)));
+            let fields = fields.iter().map(|(name, field)| (CelMapKey::String(text(name)), convert(field, text)));
             Box::new(CelMap::from(fields.collect::<HashMap<_, _>>()))
         }
     }

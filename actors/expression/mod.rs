@@ -10,6 +10,8 @@ mod compile;
 mod error;
 mod explain;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod json;
 mod kinds;
@@ -17,9 +19,10 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use error::{ExpressionError, ExpressionErrorKind, Span};
 pub use explain::{Explanation, Part};
-pub use json::cel_value;
+pub use json::{cel_value, kept_cel_value};
 
 use budget::evaluate;
 use cel_interpreter::{Context, Env, Program, Value as CelValue};
@@ -68,22 +71,34 @@ impl Expression {
     /// # Errors
     /// Why it cannot be told. The values that it is about are not repeated, since they may be secret.
     pub fn holds(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        match evaluate(&self.compiled.guarded, context)? {
-            CelValue::Bool(holds) => Ok(holds),
-            other => Err(format!("gives a {} instead of true or false", other.type_of())),
-        }
+        self.holds_within(context, &mut Budget::default())
     }
 
-    /// Whether the condition names the variable `name`, so that it need not be there otherwise.
+    /// The same for one of several conditions, which share what they may cost.
+    ///
+    /// # Errors
+    /// As [`Self::holds`].
+    pub fn holds_within(&self, context: &Context<'_, '_>, budget: &mut Budget) -> Result<bool, String> {
+        truth(evaluate(&self.compiled.guarded, context, budget)?)
+    }
+
+    /// The variables that the condition names, each once; no others need be there.
     #[must_use]
-    pub fn names(&self, name: &str) -> bool {
-        self.compiled.variables.iter().any(|variable| variable == name)
+    pub fn variables(&self) -> &[String] {
+        &self.compiled.variables
     }
 
     /// How the condition came to what it says, part by part, for a person who wonders.
     #[must_use]
     pub fn explain(&self, context: &Context<'_, '_>) -> Explanation {
         explain::explain(&self.compiled, context)
+    }
+}
+
+fn truth(value: CelValue) -> Result<bool, String> {
+    match value {
+        CelValue::Bool(holds) => Ok(holds),
+        other => Err(format!("gives a {} instead of true or false", other.type_of())),
     }
 }
 

@@ -116,7 +116,7 @@ pub struct PromptMessage {
 #[must_use]
 pub fn messages_type(parameters: &[Parameter]) -> TypeDefinition {
     let mut text = TypeDefinition::of(TypeKind::String);
-    text.sensitive = parameters.iter().any(|parameter| parameter.of.holds_sensitive());
+    text.sensitive = parameters.iter().any(|parameter| parameter.of.has_sensitive());
     let word = || TypeDefinition::of(TypeKind::String);
     let mut message = TypeDefinition::of(TypeKind::Object);
     message.properties = vec![("prompt".to_owned(), text), ("role".to_owned(), word()), ("type".to_owned(), word())];

@@ -148,12 +148,12 @@ impl TypeDefinition {
         }
     }
 
-    /// Whether it, an item or a property of it is sensitive.
+    /// Whether anything in it is sensitive.
     #[must_use]
-    pub fn holds_sensitive(&self) -> bool {
+    pub fn has_sensitive(&self) -> bool {
         self.sensitive
-            || self.items.as_deref().is_some_and(Self::holds_sensitive)
-            || self.properties.iter().any(|(_, property)| property.holds_sensitive())
+            || self.items.as_deref().is_some_and(Self::has_sensitive)
+            || self.properties.iter().any(|(_, property)| property.has_sensitive())
     }
 
     /// The JSON Schema of a result of this type: as [`Self::json_schema`], but any value may be

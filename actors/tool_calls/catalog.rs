@@ -6,6 +6,7 @@ use super::resources::ResourceIndex;
 use super::results::CompiledResult;
 use crate::model::endpoint::{EndpointForm, EndpointKind};
 use crate::model::tool::ToolDefinition;
+use crate::policy::PolicyBook;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,6 +81,19 @@ impl ToolCatalog {
         let resources = ResourceIndex::build(entries.values());
         let resources = resources.map_err(|ambiguous| errors.extend(ambiguous)).unwrap_or_default();
         if errors.is_empty() { Ok(Self { entries, resources }) } else { Err(errors) }
+    }
+
+    /// The same as `policies` leave it: results that they change have other schemas. Before the
+    /// catalogue is shared.
+    #[must_use]
+    pub fn under(mut self, policies: &PolicyBook) -> Self {
+        for (name, entry) in &mut self.entries {
+            // An entry that is shared already is a resource, which publishes no schema of its result.
+            if let Some(schema) = Arc::get_mut(entry).and_then(|entry| entry.output_schema.as_mut()) {
+                policies.adapt_schema(name, schema);
+            }
+        }
+        self
     }
 
     /// The endpoint of that kind and name.

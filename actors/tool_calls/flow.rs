@@ -176,7 +176,7 @@ impl ToolCaller {
         arguments: Map<String, Value>,
         trail: &mut Trail,
     ) -> Result<(), CallToolError> {
-        if entry.definition.policies.input.is_empty() {
+        if !self.policy.judges_input(&entry.name) {
             return Ok(());
         }
         let judged =
@@ -191,7 +191,7 @@ impl ToolCaller {
         value: Value,
         trail: &mut Trail,
     ) -> Result<Value, CallToolError> {
-        if entry.definition.policies.output.is_empty() {
+        if !self.policy.judges_output(&entry.name) {
             return Ok(value);
         }
         let judged = self.policy.decide_output(Arc::clone(&entry.name), Arc::clone(principal), value).await;

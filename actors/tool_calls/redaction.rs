@@ -8,7 +8,7 @@ pub(super) const REDACTED: &str = "[REDACTED]";
 
 /// Whether anything in the type is sensitive.
 pub(super) fn is_sensitive(of: &TypeDefinition) -> bool {
-    of.holds_sensitive()
+    of.has_sensitive()
 }
 
 /// Covers what is sensitive in `value`, at any depth. A value that does not have the declared

@@ -120,6 +120,14 @@ pub(super) fn read_params(params: &[String]) -> anyhow::Result<Map<String, Value
     Ok(arguments)
 }
 
+/// The value of `option`: JSON, or @ and the name of a file with JSON in it.
+pub(super) fn read_json(option: &str, text: &str) -> anyhow::Result<Value> {
+    match text.strip_prefix('@') {
+        Some(file) => read_json_file(file),
+        None => serde_json::from_str(text).map_err(|error| usage(format!("{option} is not JSON: {error}"))),
+    }
+}
+
 fn read_json_file(file: &str) -> anyhow::Result<Value> {
     let text =
         std::fs::read_to_string(Path::new(file)).map_err(|error| usage(format!("cannot read {file}: {error}")))?;
@@ -128,11 +136,8 @@ fn read_json_file(file: &str) -> anyhow::Result<Value> {
 
 /// A user made up on the command line, to see what a tool does for them, and their token at the
 /// provider, which is kept apart: rules and records see the user whole.
-fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>)> {
-    let mut value = match text.strip_prefix('@') {
-        Some(file) => read_json_file(file)?,
-        None => serde_json::from_str(text).map_err(|error| usage(format!("--user-context is not JSON: {error}")))?,
-    };
+pub(super) fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>)> {
+    let mut value = read_json("--user-context", text)?;
     let Value::Object(fields) = &mut value else {
         return Err(usage("--user-context must be a JSON object".to_owned()));
     };

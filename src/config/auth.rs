@@ -2,6 +2,7 @@
 
 use super::clients;
 use super::persistence;
+use super::policy_rules;
 use super::providers;
 use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
@@ -9,6 +10,7 @@ use super::site::positive_duration;
 use super::user_mapping;
 use super::verifier;
 use mxcp_actors::model::host_pattern::HostPattern;
+use mxcp_actors::model::policy::PolicySet;
 use mxcp_actors::model::scope::ScopeSet;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ impl AuthConfiguration {
             providers: Vec::new(),
             verifier: None,
             user_mapping: Vec::new(),
+            policies: PolicySet::default(),
             clients: Vec::new(),
             required_scopes: ScopeSet::default(),
             lifetimes: Lifetimes::default(),
@@ -43,6 +46,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         }
         let providers = providers::read(table);
         let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
+        let policies = read_policies(table);
         let clients = table.get("clients").and_then(|field| clients::read(&field));
         let required_scopes = read_required_scopes(table);
         let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
@@ -59,6 +63,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             providers: providers?,
             verifier: None,
             user_mapping: user_mapping.unwrap_or_default(),
+            policies: policies.unwrap_or_default(),
             clients: clients.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
             lifetimes: lifetimes.unwrap_or_default(),
@@ -72,6 +77,11 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         }
         Some(auth)
     })
+}
+
+/// Reads `policies`, which know no parameters, because every endpoint has others.
+pub(super) fn read_policies(table: &mut Table<'_, '_>) -> Option<PolicySet> {
+    table.get("policies").and_then(|field| policy_rules::read(&field, &[]))
 }
 
 /// Reads `authorization.required_scopes`.

@@ -107,12 +107,12 @@ fn relative(root: &Path, path: &Path) -> PathBuf {
 
 fn load_file(root: &Path, path: &Path, kind: EndpointKind, endpoints: &mut Endpoints) {
     let name = relative(root, path);
-    let source = Source::new(&name, None);
     let node = files::read_text(path)
         .map_err(|why| ConfigError::of_file(&name, format!("the file {why}")))
-        .and_then(|text| tree::parse(&text).map_err(|error| error.in_file(&name)));
+        .and_then(|text| Ok((tree::parse(&text).map_err(|error| error.in_file(&name))?, text)));
     let (contents, faults) = match node {
-        Ok(node) => {
+        Ok((node, text)) => {
+            let source = Source::new(&name, None).with_text(text);
             let contents = tool_file::read(&Field::root(&node, &source), kind, FilePlace { root, path, name: &name });
             let Notes { faults, warnings, .. } = source.finish();
             if !contents.is_disabled {

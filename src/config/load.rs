@@ -165,10 +165,10 @@ fn read_file<T>(
 ) -> Option<T> {
     let node = files::read_text(path)
         .map_err(|why| ConfigError::of_file(name, format!("the file {why}")))
-        .and_then(|text| tree::parse(&text).map_err(|error| error.in_file(name)));
+        .and_then(|text| Ok((tree::parse(&text).map_err(|error| error.in_file(name))?, text)));
     match node {
-        Ok(node) => {
-            let source = Source::new(name, references);
+        Ok((node, text)) => {
+            let source = Source::new(name, references).with_text(text);
             let value = read(&Field::root(&node, &source));
             findings.take(source);
             Some(value)

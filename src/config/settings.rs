@@ -9,6 +9,7 @@ use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::ids::ClientId;
+use mxcp_actors::model::policy::PolicySet;
 use mxcp_actors::model::redirect_uri::RedirectUri;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
@@ -127,6 +128,8 @@ pub struct AuthConfiguration {
     pub verifier: Option<VerifierConfiguration>,
     /// Who gets a role, permissions or groups beyond those of their provider.
     pub user_mapping: Vec<MappingRule>,
+    /// Rules that come before those of any endpoint.
+    pub policies: PolicySet,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Scopes that a token must have for any call; all of them.

@@ -96,12 +96,13 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn read(table: &mut Table<'_, '_>, contents: &mut Contents) -> Self {
         contents.is_disabled = table.get("enabled").and_then(|field| field.boolean()) == Some(false);
-        let policies = table.get("policies").map(|field| policy_rules::read(&field));
+        let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
+        let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters));
         table.get("tests").inspect(endpoint_tests::check);
         Self {
             description: table.get("description").and_then(|field| field.text()),
             tags: table.get("tags").and_then(|field| field.texts()).unwrap_or_default(),
-            parameters: table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default(),
+            parameters,
             policies: policies.unwrap_or_else(|| Some(PolicySet::default())),
         }
     }

@@ -3,7 +3,7 @@
 use crate::adapters::duckdb::DuckDbEngine;
 use crate::config::{AuthConfiguration, Configuration, ProviderSettings, VerifierConfiguration};
 use anyhow::anyhow;
-use mxcp_actors::policy::{Endpoint, PolicyBook};
+use mxcp_actors::policy::{Endpoint, PolicyBook, PolicyCompileError};
 use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::supervisor::Definitions;
 use mxcp_actors::tool_calls::ToolCatalog;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Everything about endpoints that can be worked out before the first call: schemas, validators,
 /// compiled rules, and whether the SQL makes sense to the database as it is now.
 pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
-    let compiled = compile(configuration);
+    let compiled = endpoints(configuration);
     let mut faults = sql_faults(configuration, engine).await;
     match compiled {
         Ok((catalog, book)) if faults.is_empty() => {
@@ -31,7 +31,7 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
 /// What is wrong with endpoints whatever the database holds.
 #[must_use]
 pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
-    compile(configuration).err().unwrap_or_default()
+    endpoints(configuration).err().unwrap_or_default()
 }
 
 /// Which SQL makes no sense to the database as it is now.
@@ -45,23 +45,33 @@ pub async fn sql_faults(configuration: &Configuration, engine: &DuckDbEngine) ->
     faults
 }
 
-fn compile(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBook), Vec<String>> {
+/// The endpoints and their rules, without a look at the database.
+///
+/// # Errors
+/// Whatever is wrong with them.
+pub fn endpoints(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBook), Vec<String>> {
     let tools = configuration.tools.clone();
-    let endpoints = tools.iter().map(|tool| Endpoint {
+    let ruled = tools.iter().map(|tool| Endpoint {
         name: tool.name.clone(),
         parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
     });
     let mut faults = Vec::new();
-    let book = PolicyBook::compile(endpoints.collect());
-    let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
+    let book = PolicyBook::compile(&configuration.auth.policies, ruled.collect());
+    let book = book.map_err(|errors| faults.extend(errors.iter().map(|error| policy_fault(configuration, error))));
     let catalog = ToolCatalog::build(tools);
     let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
     match (catalog, book) {
-        (Ok(catalog), Ok(book)) => Ok((catalog, book)),
+        (Ok(catalog), Ok(book)) => Ok((catalog.under(&book), book)),
         _ => Err(faults),
     }
+}
+
+/// The fault with the file that it is in.
+fn policy_fault(configuration: &Configuration, error: &PolicyCompileError) -> String {
+    let tool = configuration.tools.iter().find(|tool| tool.name == error.place);
+    tool.map_or_else(|| error.to_string(), |tool| format!("{}: {error}", tool.path.display()))
 }
 
 fn user_mapping(auth: &AuthConfiguration) -> UserMapping {

@@ -262,7 +262,7 @@ fn definitions() -> Definitions {
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
     });
-    let policy_book = Arc::new(PolicyBook::compile(endpoints.collect()).unwrap());
+    let policy_book = Arc::new(PolicyBook::compile(&PolicySet::default(), endpoints.collect()).unwrap());
     Definitions { catalog: Arc::new(ToolCatalog::build(tools).unwrap()), policy_book, user_mapping: Arc::default() }
 }
 

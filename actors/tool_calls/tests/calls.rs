@@ -45,7 +45,7 @@ fn worker(rig: &Rig) -> ToolCallsHandle {
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
     });
-    let book = PolicyBook::compile(endpoints.collect()).unwrap();
+    let book = PolicyBook::compile(&PolicySet::default(), endpoints.collect()).unwrap();
     rig.start_worker(ToolCatalog::build(tools).unwrap(), book)
 }
 
