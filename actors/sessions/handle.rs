@@ -47,7 +47,8 @@ impl SessionsHandle {
         lifetimes: Lifetimes,
         guard: EndGuard,
     ) -> Result<Self, StoreError> {
-        let (view, clock) = (Arc::new(AccessTokenView::default()), Arc::clone(&ports.clock));
+        let view = Arc::new(AccessTokenView::new(Arc::clone(&ports.people.scope_rules)));
+        let clock = Arc::clone(&ports.clock);
         let keeper = Arc::new(SessionKeeper { ports, view: Arc::clone(&view), lifetimes });
         keeper.load_sessions().await?;
         let start = move |_: &mut Context<Sessions>| Sessions::new(keeper, guard);
