@@ -66,7 +66,7 @@ pub struct Ports {
 }
 
 /// What every worker shares read-only.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Definitions {
     /// The tools.
     pub catalog: Arc<ToolCatalog>,
@@ -228,6 +228,7 @@ impl Supervisor {
         drop(authorization);
         token_refresh.finish_revocations().await;
         drop(token_refresh);
+        sessions.flush_scope_refusals().await;
         drop((client_registry, authorization_codes, sessions));
         if let Err(error) = audit_log.flush().await {
             tracing::error!(%error, "the audit log was not flushed before the end");

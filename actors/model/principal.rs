@@ -58,6 +58,19 @@ impl Principal {
         Self { user: None, client_id: None, session_id: None, scopes: ScopeSet::default(), reach: Reach::Everything }
     }
 
+    /// Whether the token allows what needs `scopes`, beyond what every call needs. The one judgement
+    /// before a call.
+    #[must_use]
+    pub fn holds(&self, scopes: &ScopeSet) -> bool {
+        self.scopes.contains_all(scopes)
+    }
+
+    /// Whether a fresh login could allow what needs `scopes`, so that it is shown to them.
+    #[must_use]
+    pub fn could_hold(&self, scopes: &ScopeSet) -> bool {
+        self.reach.covers(scopes)
+    }
+
     /// The `user` variable of policies. Every known field is there; what is not known is null,
     /// so that a rule that reads it fails to evaluate and denies.
     #[must_use]

@@ -9,7 +9,6 @@
 mod tests;
 
 use crate::expression::{Expression, ExpressionError, context};
-use crate::model::client::Client;
 use crate::model::ids::ClientId;
 use crate::model::principal::{Principal, User};
 use crate::model::scope::ScopeSet;
@@ -65,11 +64,15 @@ pub struct ScopeRules {
 
 impl ScopeRules {
     /// Puts the rules together. Without `grants` people are entitled to everything; `clients` are
-    /// those of the configuration.
+    /// those of the configuration, with what they may have.
     #[must_use]
-    pub fn new(hierarchy: ScopeHierarchy, grants: Option<Vec<GrantRule>>, clients: &[Client]) -> Self {
-        let limit = |client: &Client| (client.id.clone(), Reach::Only(hierarchy.closure(&client.scope)));
-        let client_limits = clients.iter().map(limit).collect();
+    pub fn new<'c>(
+        hierarchy: ScopeHierarchy,
+        grants: Option<Vec<GrantRule>>,
+        clients: impl IntoIterator<Item = (&'c ClientId, &'c ScopeSet)>,
+    ) -> Self {
+        let limit = |(id, scope): (&ClientId, &ScopeSet)| (id.clone(), Reach::Only(hierarchy.closure(scope)));
+        let client_limits = clients.into_iter().map(limit).collect();
         Self { hierarchy, grants, client_limits }
     }
 

@@ -14,8 +14,8 @@ fn rule(when: &str, scopes: &str) -> GrantRule {
 }
 
 fn rules(grants: Vec<GrantRule>) -> ScopeRules {
-    let clients = [Client { scope: set("read"), ..samples::client("reader") }];
-    ScopeRules::new(hierarchy(), Some(grants), &clients)
+    let clients = [(&ClientId::new("reader"), &set("read"))];
+    ScopeRules::new(hierarchy(), Some(grants), clients)
 }
 
 fn user(role: Option<&str>) -> User {
@@ -24,7 +24,7 @@ fn user(role: Option<&str>) -> User {
 
 #[test]
 fn without_grants_everybody_is_entitled_to_everything() {
-    let rules = ScopeRules::new(hierarchy(), None, &[]);
+    let rules = ScopeRules::new(hierarchy(), None, []);
     assert_eq!(rules.entitlement(&user(None)), Reach::Everything);
 }
 

@@ -4,6 +4,7 @@ use super::SessionPorts;
 use super::ended_grants::EndedGrant;
 use super::messages::{NewSession, OpenedSession, RefreshError, RefreshTokens, SessionError};
 use super::people::Standing;
+use super::scope_refusals::ScopeRefusals;
 use super::state::{
     ACCESS_PREFIX, COOKIE_PREFIX, Expiries, REFRESH_PREFIX, RefreshJudgement, RefreshedBy, expiries, judge_refresh,
     open_session, successor,
@@ -36,6 +37,7 @@ const REFRESH_DUE_MAX: usize = 10_000;
 pub(super) struct SessionKeeper {
     pub(super) ports: SessionPorts,
     pub(super) view: Arc<AccessTokenView>,
+    pub(super) scope_refusals: Arc<ScopeRefusals>,
     pub(super) lifetimes: Lifetimes,
 }
 
@@ -368,6 +370,7 @@ impl SessionKeeper {
 
     /// Drops what is over, in bounded steps, so that others get their turn in between.
     pub(super) async fn sweep(&self) {
+        self.scope_refusals.flush(&self.ports.audit_log, Some(self.ports.clock.now())).await;
         loop {
             match self.sweep_step().await {
                 Ok(true) => {}
