@@ -167,7 +167,7 @@ fn the_sql_of_a_tool_may_lie_beside_it_or_below_the_root() {
 
 #[test]
 fn a_tool_keeps_everything_that_is_said_of_it() {
-    let project = Project::new(PLAIN_SITE);
+    let project = Project::new(PLAIN_SITE).with_user(SIGN_IN).with_env("SECRET", "x");
     project.write("tools/full.yml", include_str!("../config-examples/full-tool.yaml"));
     let tool = project.load().unwrap().tools.remove(0);
     assert_eq!(tool.annotations.idempotent, Some(true));
