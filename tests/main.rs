@@ -40,6 +40,7 @@ mod refresh;
 mod registration;
 mod restart;
 mod revocation;
+mod scopes;
 mod sdk_clients;
 mod shutdown;
 mod sql_api_calls;

@@ -6,6 +6,7 @@
 //! other part of the daemon knows YAML.
 
 mod auth;
+mod authorization;
 mod clients;
 mod endpoint_file;
 mod endpoint_tests;
@@ -35,6 +36,7 @@ mod user;
 mod user_mapping;
 mod verifier;
 
+pub use authorization::AuthorizationConfiguration;
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;
