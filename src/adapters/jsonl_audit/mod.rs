@@ -10,6 +10,7 @@
 //! their number and time, and [`JsonlAuditReader`] must not create or change anything.
 
 mod backward;
+mod content;
 mod reader;
 mod segments;
 mod store;

@@ -2,11 +2,10 @@
 
 use super::AuditFileError;
 use super::backward::BackwardLines;
+use super::content::SegmentContent;
 use super::segments::Segments;
 use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord};
 use mxcp_actors::model::timestamp::Timestamp;
-use std::fs::File;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -93,14 +92,13 @@ fn visit_file(
     path: &Path,
     visit: &mut dyn FnMut(AuditRecord) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, AuditFileError> {
-    let file = match File::open(path) {
-        // It was removed since the folder was listed.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
-        file => file.map_err(AuditFileError::refused("open the audit file", path))?,
-    };
+    let content = SegmentContent::open(path).map_err(AuditFileError::refused("open the audit file", path))?;
+    // It was removed since the folder was listed.
+    let Some(content) = content else { return Ok(ControlFlow::Continue(())) };
+    let content = content.into_seekable().map_err(AuditFileError::refused("decompress", path))?;
     let mut flow = ControlFlow::Continue(());
     let mut skipped = 0_u64;
-    for line in BackwardLines::new(file).map_err(AuditFileError::refused("read", path))? {
+    for line in BackwardLines::new(content).map_err(AuditFileError::refused("read", path))? {
         let line = line.map_err(AuditFileError::refused("read", path))?;
         match serde_json::from_slice(&line) {
             Ok(record) => flow = visit(record),

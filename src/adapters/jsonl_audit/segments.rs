@@ -1,6 +1,7 @@
 //! The names of the log's files, and their order.
 
 use super::AuditFileError;
+use super::content::{GZIP_SUFFIX, compressed};
 use mxcp_actors::model::timestamp::Timestamp;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -43,6 +44,23 @@ impl SegmentName {
                 Self { stamp: newest.stamp, number: newest.number.saturating_add(1) }
             }
             _ => Self { stamp, number: 0 },
+        }
+    }
+}
+
+/// How a segment is kept. When there are both, the plain one stands first in a list that is
+/// newest first, and is the one that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Compressed,
+    Plain,
+}
+
+impl Form {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Compressed => GZIP_SUFFIX,
+            Self::Plain => "",
         }
     }
 }
@@ -90,9 +108,13 @@ impl Segments {
     pub(super) fn newest_first(&self) -> Result<Vec<PathBuf>, AuditFileError> {
         let mut names = self.names()?;
         names.sort_unstable_by(|one, other| other.cmp(one));
-        let mut paths: Vec<_> = names.iter().map(|name| self.path_of(name)).collect();
+        // Between compressing a segment and removing the plain file there are both.
+        names.dedup_by(|one, other| one.0 == other.0);
+        let mut paths: Vec<_> = names.iter().map(|(name, form)| self.path_of(name, *form)).collect();
         if self.path.is_file() {
             paths.push(self.path.clone());
+        } else if compressed(&self.path).is_file() {
+            paths.push(compressed(&self.path));
         }
         Ok(paths)
     }
@@ -116,7 +138,8 @@ impl Segments {
     /// When the folder cannot be listed or the file cannot be created.
     pub(super) fn create_next(&self, now: Timestamp) -> Result<(File, PathBuf), AuditFileError> {
         loop {
-            let path = self.path_of(&SegmentName::after(self.names()?.into_iter().max(), now));
+            let newest = self.names()?.into_iter().map(|(name, _)| name).max();
+            let path = self.path_of(&SegmentName::after(newest, now), Form::Plain);
             match create_file(&path) {
                 Ok(file) => return Ok((file, path)),
                 // Another process was faster: its file is in the next listing.
@@ -126,11 +149,11 @@ impl Segments {
         }
     }
 
-    fn path_of(&self, name: &SegmentName) -> PathBuf {
-        self.folder.join(format!("{}-{}.jsonl", self.stem, name.text()))
+    fn path_of(&self, name: &SegmentName, form: Form) -> PathBuf {
+        self.folder.join(format!("{}-{}.jsonl{}", self.stem, name.text(), form.suffix()))
     }
 
-    fn names(&self) -> Result<Vec<SegmentName>, AuditFileError> {
+    fn names(&self) -> Result<Vec<(SegmentName, Form)>, AuditFileError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(AuditFileError::refused("list", &self.folder))?,
@@ -143,9 +166,13 @@ impl Segments {
         Ok(names)
     }
 
-    fn parse(&self, file_name: &str) -> Option<SegmentName> {
-        let name = file_name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
-        SegmentName::parse(name)
+    fn parse(&self, file_name: &str) -> Option<(SegmentName, Form)> {
+        let (plain, form) = match file_name.strip_suffix(GZIP_SUFFIX) {
+            Some(plain) => (plain, Form::Compressed),
+            None => (file_name, Form::Plain),
+        };
+        let name = plain.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
+        Some((SegmentName::parse(name)?, form))
     }
 }
 
@@ -191,8 +218,9 @@ mod tests {
     fn files_of_other_logs_are_not_taken_for_segments() {
         let segments = Segments::new(Path::new("audit/logs.jsonl")).unwrap();
         assert!(segments.parse("logs-20261123T100712.jsonl").is_some());
+        assert!(segments.parse("logs-20261123T100712-1.jsonl.gz").is_some());
         for other in
-            ["logs_schemas.jsonl", "logs-default-20261123T100712.jsonl", "logs-20261123T100712.jsonl.gz", "logs-.jsonl"]
+            ["logs_schemas.jsonl", "logs-default-20261123T100712.jsonl", "logs-20261123T100712.gz", "logs-.jsonl"]
         {
             assert_eq!(segments.parse(other), None, "{other}");
         }
