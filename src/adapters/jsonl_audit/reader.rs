@@ -3,7 +3,8 @@
 use super::AuditFileError;
 use super::backward::BackwardLines;
 use super::segments::Segments;
-use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord};
+use mxcp_actors::model::audit_event::AuditRecord;
+use mxcp_actors::model::audit_filter::AuditFilter;
 use mxcp_actors::model::timestamp::Timestamp;
 use std::fs::File;
 use std::io;
