@@ -1,5 +1,6 @@
 //! What the audit log is told and asked.
 
+use super::subscription::Subscription;
 use crate::mailbox::Unavailable;
 use crate::model::audit_event::AuditEvent;
 use actix::Message;
@@ -28,6 +29,12 @@ pub(crate) struct RecordEvent {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), AuditError>")]
 pub(crate) struct FlushLog;
+
+/// Subscribes to the records that will be written. Sent by those who show the log live; changes
+/// nothing for anybody else.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Subscription, AuditError>")]
+pub(crate) struct SubscribeRecords;
 
 /// Makes what is written survive a power loss.
 #[derive(Debug, Message)]

@@ -1,6 +1,7 @@
 //! The audit log: gives every event its number and time, and keeps them in order.
 //!
-//! Owns the order of records, and the queue of those that are not written yet. Rank 0: asks
+//! Owns the order of records, the queue of those that are not written yet, and who hears of
+//! those that are. Rank 0: asks
 //! no other actor. Told by every coordinator and owner. Timers: `TickSync` makes what is
 //! written survive a power loss once a second. If it dies, calls fail rather than pass
 //! unrecorded, and the process ends.
@@ -8,11 +9,13 @@
 mod handle;
 mod messages;
 mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
 pub use handle::AuditLogHandle;
 pub use messages::AuditError;
+pub use subscription::{Heard, LiveRecord, Subscription};
 
 use crate::mailbox::EndGuard;
 use crate::model::audit_event::AuditRecord;
@@ -20,10 +23,11 @@ use crate::ports::audit_store::AuditStore;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
-use messages::{FlushLog, RecordEvent, TickSync};
+use messages::{FlushLog, RecordEvent, SubscribeRecords, TickSync};
 use state::{Queue, Waiter};
 use std::sync::Arc;
 use std::time::Duration;
+use subscription::Subscribers;
 
 /// How often written records are made to survive a power loss.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,6 +47,7 @@ pub(crate) struct AuditPorts {
 pub(crate) struct AuditLog {
     ports: AuditPorts,
     queue: Queue,
+    subscribers: Subscribers,
     is_synced: bool,
     _guard: EndGuard,
 }
@@ -50,7 +55,13 @@ pub(crate) struct AuditLog {
 impl AuditLog {
     /// `last_sequence` is the number of the last record in the store.
     pub(crate) fn new(ports: AuditPorts, last_sequence: u64, guard: EndGuard) -> Self {
-        Self { ports, queue: Queue::after(last_sequence), is_synced: true, _guard: guard }
+        Self {
+            ports,
+            queue: Queue::after(last_sequence),
+            subscribers: Subscribers::new(),
+            is_synced: true,
+            _guard: guard,
+        }
     }
 
     /// Writes all that has queued up in one go, unless a write is under way: then that one's
@@ -59,6 +70,7 @@ impl AuditLog {
         let (now, entropy) = (self.ports.clock.now(), Arc::clone(&self.ports.entropy));
         let Some((records, waiters)) = self.queue.start_batch(now, || entropy.uuid()) else { return };
         let store = Arc::clone(&self.ports.store);
+        let copy = self.subscribers.copy(&records);
         let write = async move { (store.append(records).await, waiters) };
         ctx.spawn(write.into_actor(self).map(|(outcome, waiters), log, ctx| {
             let is_written = outcome.is_ok();
@@ -68,6 +80,8 @@ impl AuditLog {
             let first = log.queue.finish_batch(is_written);
             log.is_synced &= !is_written;
             answer(waiters, first, is_written);
+            let written = if is_written { copy } else { Batch::new() };
+            log.subscribers.tell(written, log.queue.last_sequence());
             log.write_next(ctx);
         }));
     }
@@ -113,6 +127,15 @@ impl Handler<FlushLog> for AuditLog {
             let _all_written = drained.await;
             store.sync().await.map_err(|_| AuditError::NotWritten)
         })
+    }
+}
+
+impl Handler<SubscribeRecords> for AuditLog {
+    type Result = ResponseFuture<Result<Subscription, AuditError>>;
+
+    fn handle(&mut self, _: SubscribeRecords, _: &mut Self::Context) -> Self::Result {
+        let subscribed = self.subscribers.subscribe(self.queue.last_sequence(), self.queue.is_writing());
+        Box::pin(async move { subscribed.await.map_err(|_| AuditError::NotWritten) })
     }
 }
 

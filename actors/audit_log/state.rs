@@ -73,6 +73,16 @@ impl Queue {
         first
     }
 
+    /// The number of the last record that was written.
+    pub(super) const fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Whether a batch is on its way to the store.
+    pub(super) const fn is_writing(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
     fn is_idle(&self) -> bool {
         self.in_flight.is_none() && self.waiting.is_empty()
     }

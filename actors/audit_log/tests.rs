@@ -1,7 +1,9 @@
 use super::state::Queue;
-use super::{AuditError, AuditLogHandle, AuditPorts};
+use super::subscription::Subscribers;
+use super::{AuditError, AuditLogHandle, AuditPorts, Heard, Subscription};
 use crate::mailbox::EndGuard;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
+use crate::model::audit_filter::AuditFilter;
 use crate::model::timestamp::Timestamp;
 use crate::testkit::memory_audit::MemoryAudit;
 use crate::testkit::seeded_entropy::SeededEntropy;
@@ -70,4 +72,75 @@ async fn records_are_numbered_in_the_order_of_asking_and_stored_before_the_answe
     assert_eq!(log.record(event("fourth")).await, Ok(45));
     log.flush().await.unwrap();
     assert_eq!(store.names(), ["first", "second", "third", "fourth"]);
+}
+
+fn log_with(store: &Arc<MemoryAudit>) -> AuditLogHandle {
+    let (ended, _) = tokio::sync::mpsc::unbounded_channel();
+    let ports = AuditPorts {
+        store: Arc::clone(store) as _,
+        clock: Arc::new(TokioClock::default()),
+        entropy: Arc::new(SeededEntropy::default()),
+    };
+    AuditLogHandle::start(&Arbiter::current(), ports, 0, EndGuard::new("audit_log", ended))
+}
+
+async fn heard(subscription: &mut Subscription) -> u64 {
+    match subscription.next().await {
+        Heard::Record(live) => live.record().sequence,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[actix::test]
+async fn a_subscriber_hears_of_everything_after_the_number_it_was_told() {
+    let log = log_with(&Arc::default());
+    log.record(event("before")).await.unwrap();
+    // The subscription is asked for while a batch is on its way.
+    let (_, subscribed, _) = tokio::join!(log.record(event("x")), log.subscribe(), log.record(event("y")));
+    let mut subscription = subscribed.unwrap();
+    log.record(event("after")).await.unwrap();
+    let first = subscription.last_sequence() + 1;
+    assert!((2..=4).contains(&first), "{first}");
+    for number in first..=4 {
+        assert_eq!(heard(&mut subscription).await, number);
+    }
+}
+
+#[test]
+fn who_subscribes_during_a_write_is_let_in_after_it() {
+    let mut subscribers = Subscribers::new();
+    let mut subscribed = subscribers.subscribe(4, true);
+    assert!(subscribed.try_recv().is_err());
+    subscribers.tell(Vec::new(), 6);
+    assert_eq!(subscribed.try_recv().unwrap().last_sequence(), 6);
+}
+
+#[actix::test]
+async fn nobody_hears_of_what_could_not_be_written() {
+    let store: Arc<MemoryAudit> = Arc::default();
+    let log = log_with(&store);
+    let mut subscription = log.subscribe().await.unwrap();
+    store.fail_next();
+    assert_eq!(log.record(event("lost")).await, Err(AuditError::NotWritten));
+    log.record(event("kept")).await.unwrap();
+    let Heard::Record(live) = subscription.next().await else { panic!() };
+    assert_eq!((live.record().sequence, live.record().operation_name.as_str()), (1, "kept"));
+    assert!(live.line().contains("\"operation_name\":\"kept\""));
+}
+
+#[actix::test]
+async fn a_subscriber_that_is_too_slow_is_told_how_much_it_missed() {
+    let log = log_with(&Arc::default());
+    let mut subscription = log.subscribe().await.unwrap();
+    futures_util::future::join_all((0..300).map(|_| log.record(event("e")))).await;
+    let Heard::Skipped(missed) = subscription.next().await else { panic!() };
+    assert_eq!(heard(&mut subscription).await, missed + 1);
+}
+
+#[actix::test]
+async fn records_are_read_without_waiting_for_the_writer() {
+    let log = log_with(&Arc::default());
+    log.record(event("a")).await.unwrap();
+    let records = log.read_newest(AuditFilter::default(), 5).await.unwrap();
+    assert_eq!(records.iter().map(|record| record.sequence).collect::<Vec<_>>(), [1]);
 }

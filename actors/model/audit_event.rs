@@ -1,4 +1,4 @@
-//! What the audit log holds, and how it is searched.
+//! What the audit log holds.
 
 use super::ids::{ClientId, SessionId};
 use super::session::Session;
@@ -235,36 +235,6 @@ where
     T: Default + Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-/// Which records to show. An empty filter shows all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditFilter {
-    /// Any of these names of tools, resources or prompts.
-    pub names: Vec<String>,
-    /// This kind.
-    pub operation_type: Option<OperationType>,
-    /// This decision.
-    pub policy: Option<PolicyDecision>,
-    /// This status.
-    pub status: Option<OperationStatus>,
-    /// Not before.
-    pub since: Option<Timestamp>,
-}
-
-impl AuditFilter {
-    /// Whether `record` is to be shown.
-    #[must_use]
-    pub fn accepts(&self, record: &AuditRecord) -> bool {
-        let is_named = self.names.is_empty() || self.names.contains(&record.operation_name);
-        let is_recent =
-            self.since.is_none_or(|since| Timestamp::parse_rfc3339(&record.timestamp).is_some_and(|at| at >= since));
-        is_named
-            && is_recent
-            && self.operation_type.is_none_or(|kind| kind == record.operation_type)
-            && self.policy.is_none_or(|decision| record.policy_decision == Some(decision))
-            && self.status.is_none_or(|status| status == record.operation_status)
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Where the audit log is kept.
 
 use super::StoreResult;
-use crate::model::audit_event::{AuditFilter, AuditRecord};
+use crate::model::audit_event::AuditRecord;
+use crate::model::audit_filter::AuditFilter;
 use std::sync::Arc;
 
 /// Keeps records in order.

@@ -1,7 +1,8 @@
 use super::{Definitions, Ports, Supervisor};
 use crate::authorization::LoginMethods;
 use crate::client_registry::RegistryError;
-use crate::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus};
+use crate::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OperationStatus};
+use crate::model::audit_filter::AuditFilter;
 use crate::model::client::Client;
 use crate::model::ids::ClientId;
 use crate::model::principal::Principal;

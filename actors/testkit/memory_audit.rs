@@ -1,6 +1,7 @@
 //! An audit store in memory that can be told to fail.
 
-use crate::model::audit_event::{AuditFilter, AuditRecord};
+use crate::model::audit_event::AuditRecord;
+use crate::model::audit_filter::AuditFilter;
 use crate::ports::audit_store::AuditStore;
 use crate::ports::{StoreError, StoreResult};
 use std::sync::Arc;

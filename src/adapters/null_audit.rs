@@ -1,6 +1,7 @@
 //! An audit log that keeps nothing: for commands, and for servers whose audit log is off.
 
-use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord};
+use mxcp_actors::model::audit_event::AuditRecord;
+use mxcp_actors::model::audit_filter::AuditFilter;
 use mxcp_actors::ports::StoreResult;
 use mxcp_actors::ports::audit_store::AuditStore;
 use std::sync::Arc;

@@ -7,7 +7,8 @@ use super::output::Report;
 use crate::adapters::jsonl_audit::{AuditFileError, JsonlAuditReader};
 use crate::adapters::system::SystemClock;
 use clap::{Args, ValueEnum};
-use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord, OperationStatus, OperationType, PolicyDecision};
+use mxcp_actors::model::audit_event::{AuditRecord, OperationStatus, OperationType, PolicyDecision};
+use mxcp_actors::model::audit_filter::{AuditFilter, AuditName};
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::clock::Clock;
 use serde_json::{Value, json};
@@ -143,25 +144,44 @@ fn filter(args: &LogArgs, now: Timestamp) -> Result<AuditFilter, LogError> {
         Ok::<_, LogError>(span.before(now))
     });
     Ok(AuditFilter {
-        names: [&args.tool, &args.resource, &args.prompt].into_iter().flatten().cloned().collect(),
-        operation_type: args.kind.map(|kind| match kind {
-            KindArg::Tool => OperationType::Tool,
-            KindArg::Resource => OperationType::Resource,
-            KindArg::Prompt => OperationType::Prompt,
-            KindArg::Auth => OperationType::Auth,
-        }),
-        policy: args.policy.and_then(|policy| match policy {
-            PolicyArg::Allow => Some(PolicyDecision::Allow),
-            PolicyArg::Deny => Some(PolicyDecision::Deny),
-            PolicyArg::Warn => Some(PolicyDecision::Warn),
-            PolicyArg::Any => None,
-        }),
-        status: args.status.map(|status| match status {
-            StatusArg::Success => OperationStatus::Success,
-            StatusArg::Error => OperationStatus::Error,
-        }),
+        names: names(args),
+        kinds: args
+            .kind
+            .into_iter()
+            .map(|kind| match kind {
+                KindArg::Tool => OperationType::Tool,
+                KindArg::Resource => OperationType::Resource,
+                KindArg::Prompt => OperationType::Prompt,
+                KindArg::Auth => OperationType::Auth,
+            })
+            .collect(),
+        policies: args
+            .policy
+            .and_then(|policy| match policy {
+                PolicyArg::Allow => Some(PolicyDecision::Allow),
+                PolicyArg::Deny => Some(PolicyDecision::Deny),
+                PolicyArg::Warn => Some(PolicyDecision::Warn),
+                PolicyArg::Any => None,
+            })
+            .into_iter()
+            .collect(),
+        statuses: args
+            .status
+            .into_iter()
+            .map(|status| match status {
+                StatusArg::Success => OperationStatus::Success,
+                StatusArg::Error => OperationStatus::Error,
+            })
+            .collect(),
         since: since.transpose()?,
+        ..AuditFilter::default()
     })
+}
+
+fn names(args: &LogArgs) -> Vec<AuditName> {
+    let tools = args.tool.iter().cloned().map(AuditName::Tool);
+    let resources = args.resource.iter().cloned().map(AuditName::Resource);
+    tools.chain(resources).chain(args.prompt.iter().cloned().map(AuditName::Prompt)).collect()
 }
 
 fn as_json(records: &[AuditRecord]) -> Value {

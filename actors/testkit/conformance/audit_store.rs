@@ -1,5 +1,6 @@
 use super::at;
-use crate::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus, OperationType};
+use crate::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OperationStatus, OperationType};
+use crate::model::audit_filter::{AuditFilter, AuditName};
 use crate::ports::audit_store::AuditStore;
 use std::sync::Arc;
 
@@ -38,14 +39,17 @@ async fn records_come_newest_first(store: &dyn AuditStore) {
 }
 
 async fn a_filter_counts_before_the_limit(store: &dyn AuditStore) {
-    let named = AuditFilter { names: vec!["a".to_owned(), "b".to_owned()], ..AuditFilter::default() };
+    let names = ["a", "b"].map(|name| AuditName::Event(name.to_owned())).to_vec();
+    let named = AuditFilter { names, ..AuditFilter::default() };
     assert_eq!(newest(store, named.clone(), 3).await, [5, 3, 2]);
-    let failed = AuditFilter { status: Some(OperationStatus::Error), ..named };
+    let failed = AuditFilter { statuses: vec![OperationStatus::Error], ..named };
     assert_eq!(newest(store, failed, 10).await, [3, 2]);
     let recent = AuditFilter { since: Some(at(40)), ..AuditFilter::default() };
     assert_eq!(newest(store, recent, 10).await, [5, 4], "the first instant counts");
-    let tools = AuditFilter { operation_type: Some(OperationType::Tool), ..AuditFilter::default() };
+    let tools = AuditFilter { kinds: vec![OperationType::Tool], ..AuditFilter::default() };
     assert!(newest(store, tools, 10).await.is_empty());
+    let middle = AuditFilter { after: Some(2), up_to: Some(4), ..AuditFilter::default() };
+    assert_eq!(newest(store, middle, 10).await, [4, 3]);
 }
 
 async fn records_come_back_whole(store: &dyn AuditStore) {

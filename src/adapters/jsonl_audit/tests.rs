@@ -1,5 +1,6 @@
 use super::{JsonlAuditReader, JsonlAuditStore};
-use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus};
+use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OperationStatus};
+use mxcp_actors::model::audit_filter::{AuditFilter, AuditName};
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::clock::Clock;
@@ -224,7 +225,7 @@ fn the_limit_counts_the_records_that_the_filter_accepts() {
     let content: Vec<_> =
         (1..=10).map(|number| line(number, if number % 2 == 0 { "even" } else { "odd" }, START)).collect();
     log.write("logs-default-20261123T100712.jsonl", &content.concat());
-    let filter = AuditFilter { names: vec!["odd".to_owned()], ..AuditFilter::default() };
+    let filter = AuditFilter { names: vec![AuditName::Event("odd".to_owned())], ..AuditFilter::default() };
     assert_eq!(log.names(&filter, 3), ["odd", "odd", "odd"]);
     assert!(log.names(&filter, 0).is_empty());
 }
