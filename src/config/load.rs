@@ -87,7 +87,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         http_fetch: user.http_fetch,
         logging: environment.logging(user.logging),
         duckdb: environment.duckdb(&site, &root, env),
-        audit: environment.audit(&site, is_auth_enabled),
+        audit: environment.audit(&site, &root, env, is_auth_enabled),
         auth: user.auth,
         project: site.project,
         profile: site.profile,
@@ -235,6 +235,8 @@ fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Ve
 struct Overrides {
     duckdb_path: Option<String>,
     is_audit_enabled: Option<bool>,
+    is_socket_enabled: bool,
+    socket: Option<String>,
     is_readonly: bool,
     is_debug: bool,
 }
@@ -252,6 +254,7 @@ impl Overrides {
             value
         };
         let is_audit_enabled = flag("MXCP_AUDIT_ENABLED");
+        let is_socket_enabled = flag("MXCP_ADMIN_ENABLED").unwrap_or(true);
         let is_readonly = flag("MXCP_READONLY").unwrap_or(false) || options.is_readonly;
         let is_debug = flag("MXCP_DEBUG").unwrap_or(false) || options.is_debug;
         let duckdb_path = variable(env, "MXCP_DUCKDB_PATH");
@@ -259,7 +262,8 @@ impl Overrides {
             let message = format!("environment variable MXCP_DUCKDB_PATH: {}", site::NOT_IN_MEMORY);
             findings.errors.push(ConfigError::general(message));
         }
-        Self { duckdb_path, is_audit_enabled, is_readonly, is_debug }
+        let socket = variable(env, "MXCP_ADMIN_SOCKET");
+        Self { duckdb_path, is_audit_enabled, is_socket_enabled, socket, is_readonly, is_debug }
     }
 
     fn logging(&self, logging: LoggingSettings) -> LoggingSettings {
@@ -278,12 +282,17 @@ impl Overrides {
         }
     }
 
-    fn audit(&self, site: &Site, is_auth_enabled: bool) -> AuditSettings {
+    fn audit(&self, site: &Site, root: &Path, env: Environment<'_>, is_auth_enabled: bool) -> AuditSettings {
         let default_path = || site.paths.audit.join(format!("logs-{}.jsonl", site.profile));
+        let path = site.audit.path.clone().unwrap_or_else(default_path);
+        let given = self.socket.as_ref().map(|path| expand_path(path, root, env));
+        let socket = given.unwrap_or_else(|| path.with_extension("sock"));
         AuditSettings {
             is_enabled: self.is_audit_enabled.or(site.audit.is_enabled).unwrap_or(is_auth_enabled),
-            path: site.audit.path.clone().unwrap_or_else(default_path),
+            path,
             max_file_size: site.audit.max_file_size,
+            viewers: site.audit.viewers.clone(),
+            socket: self.is_socket_enabled.then_some(socket),
         }
     }
 }

@@ -93,6 +93,10 @@ pub struct AuditSettings {
     pub path: PathBuf,
     /// A new file is begun when the current one has this many bytes.
     pub max_file_size: u64,
+    /// The roles whose people may read it in the browser.
+    pub viewers: Vec<String>,
+    /// Where the server answers local programs that read it; `None` when it does not.
+    pub socket: Option<PathBuf>,
 }
 
 /// The least severe messages that the daemon logs.

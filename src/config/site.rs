@@ -53,6 +53,7 @@ pub(super) struct SiteAudit {
     pub(super) is_enabled: Option<bool>,
     pub(super) path: Option<PathBuf>,
     pub(super) max_file_size: u64,
+    pub(super) viewers: Vec<String>,
 }
 
 impl Default for SiteDuckdb {
@@ -63,7 +64,7 @@ impl Default for SiteDuckdb {
 
 impl Default for SiteAudit {
     fn default() -> Self {
-        Self { is_enabled: None, path: None, max_file_size: MAX_FILE_SIZE }
+        Self { is_enabled: None, path: None, max_file_size: MAX_FILE_SIZE, viewers: Vec::new() }
     }
 }
 
@@ -231,6 +232,7 @@ fn read_audit(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteAudit> {
                 .get("max_file_size")
                 .and_then(|field| field.whole_number(4096..=u64::MAX))
                 .unwrap_or(MAX_FILE_SIZE),
+            viewers: table.get("viewers").and_then(|field| field.texts()).unwrap_or_default(),
         })
     })
 }

@@ -11,14 +11,18 @@
 
 mod backward;
 mod content;
+mod forward;
+mod judge;
 mod reader;
+mod search;
 mod segments;
+mod sieve;
 mod store;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use reader::JsonlAuditReader;
+pub use reader::{JsonlAuditReader, LogState};
 pub use store::JsonlAuditStore;
 
 use std::io;

@@ -59,7 +59,11 @@ impl AuditStore for JsonlAuditStore {
     }
 
     fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
-        self.read(move |reader| reader.read_newest(&filter, limit))
+        self.read(move |reader| reader.read_newest_quietly(&filter, limit))
+    }
+
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        self.read(move |reader| reader.read_oldest(&filter, limit))
     }
 
     fn sync(&self) -> StoreResult<'_, ()> {
