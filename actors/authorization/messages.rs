@@ -380,6 +380,8 @@ pub struct Visit {
     pub csrf: Secret,
     /// When the session ends.
     pub expires_at: Timestamp,
+    /// Whether they may see the audit log.
+    pub is_audit_viewer: bool,
 }
 
 /// Why a visit could not be looked up or ended.

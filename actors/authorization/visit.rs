@@ -21,7 +21,10 @@ impl Authorizer {
     pub(super) async fn find_visit(&self, asked: FindVisit) -> Result<Option<Visit>, VisitError> {
         let csrf = csrf_token(&asked.session, SIGN_OUT_FORM);
         let session = self.sessions.find_browser_session(asked.session).await?;
-        Ok(session.map(|session| Visit { user: session.user, csrf, expires_at: session.expires_at }))
+        Ok(session.map(|session| {
+            let is_audit_viewer = self.is_audit_viewer(&session);
+            Visit { user: session.user, csrf, expires_at: session.expires_at, is_audit_viewer }
+        }))
     }
 
     pub(super) async fn view_audit(&self, asked: ViewAudit) -> Result<Viewing, VisitError> {
@@ -29,8 +32,7 @@ impl Authorizer {
             return Ok(Viewing::SignedOut);
         };
         let caller = visitor_of(&session, asked.trace_id.as_ref());
-        let is_viewer = session.user.role.as_ref().is_some_and(|role| self.settings.audit_viewers.contains(role));
-        if !is_viewer {
+        if !self.is_audit_viewer(&session) {
             let refused = AuditEvent::auth("auth.viewer_refused", OperationStatus::Error, caller)
                 .with_error("the role is none of audit.viewers")
                 .with_details(json!({"role": session.user.role}));
@@ -41,6 +43,10 @@ impl Authorizer {
             self.record(AuditEvent::auth("auth.audit_viewed", OperationStatus::Success, caller)).await?;
         }
         Ok(Viewing::Allowed)
+    }
+
+    fn is_audit_viewer(&self, session: &Session) -> bool {
+        session.user.role.as_ref().is_some_and(|role| self.settings.audit_viewers.contains(role))
     }
 
     pub(super) async fn sign_out(&self, asked: SignOut) -> Result<(), VisitError> {

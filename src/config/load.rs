@@ -82,12 +82,14 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         return Err(findings.into_errors());
     }
     let is_auth_enabled = user.auth.is_enabled();
+    let audit = environment.audit(&site, &root, env, is_auth_enabled);
+    warn_of_idle_viewers(&audit, &user, &mut findings.warnings);
     Ok(Configuration {
         http: user.http,
         http_fetch: user.http_fetch,
         logging: environment.logging(user.logging),
         duckdb: environment.duckdb(&site, &root, env),
-        audit: environment.audit(&site, &root, env, is_auth_enabled),
+        audit,
         auth: user.auth,
         project: site.project,
         profile: site.profile,
@@ -228,6 +230,18 @@ fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Ve
              callers by user.provider, or the API of one provider is shown tokens of another",
             names.join(", ")
         ));
+    }
+}
+
+/// Roles that nobody can have here, or that there is nothing to see for.
+fn warn_of_idle_viewers(audit: &AuditSettings, user: &User, warnings: &mut Vec<String>) {
+    if audit.viewers.is_empty() {
+        return;
+    }
+    if !audit.is_enabled {
+        warnings.push("audit.viewers is of no use, because there is no audit log (audit.enabled)".to_owned());
+    } else if user.auth.providers.is_empty() {
+        warnings.push("audit.viewers is of no use, because nobody signs in at this server (auth.provider)".to_owned());
     }
 }
 

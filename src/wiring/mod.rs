@@ -279,7 +279,8 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         registered_clients_max: REGISTERED_CLIENTS_MAX,
         // Where nobody signs in no client will be asked about.
         client_documents: None,
-        audit_viewers: configuration.audit.viewers.clone(),
+        // Without a log there is nothing to see.
+        audit_viewers: configuration.audit.viewers.iter().filter(|_| configuration.audit.is_enabled).cloned().collect(),
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
@@ -359,7 +360,7 @@ fn server_parts(
             is_stopping: is_stopping.clone(),
         },
     )?;
-    let has_audit_page = configuration.audit.is_enabled && !configuration.audit.viewers.is_empty();
+    let has_audit_page = !settings.audit_viewers.is_empty();
     let state = AppState {
         pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog),

@@ -188,6 +188,7 @@ impl Pages {
             "tools": home.tools,
             "snippets": home.snippets,
             "csrf": visit.csrf.expose(),
+            "is_audit_viewer": visit.is_audit_viewer,
             "user": {
                 "name": user.name.as_ref().unwrap_or(&user.username),
                 "username": user.username,
