@@ -37,7 +37,7 @@ enum Command {
     /// Check the project before it goes live: providers, addresses, files, the production checklist
     Doctor(doctor::DoctorArgs),
     /// Show the newest records of the audit log, also while the server runs
-    Log(log::LogArgs),
+    Log(Box<log::LogArgs>),
     /// Move sessions and clients of the Python product's oauth.db into auth.persistence; stop both servers first
     MigrateOauthDb(migrate_oauth_db::MigrateOauthDbArgs),
     /// Make the hash of a password for auth.local.users
