@@ -1,12 +1,13 @@
 //! `mxcp log`: shows the newest records of the audit log.
 
 mod time_span;
+mod verify;
 
 use super::context::{Common, LoadWishes};
 use super::output::Report;
 use crate::adapters::jsonl_audit::{AuditFileError, JsonlAuditReader};
 use crate::adapters::system::SystemClock;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use mxcp_actors::model::audit_event::{AuditRecord, OperationStatus, OperationType, PolicyDecision};
 use mxcp_actors::model::audit_filter::{AuditFilter, AuditName};
 use mxcp_actors::model::timestamp::Timestamp;
@@ -17,7 +18,10 @@ use std::path::Path;
 use time_span::TimeSpan;
 
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct LogArgs {
+    #[command(subcommand)]
+    command: Option<LogCommand>,
     /// Show records of this tool; may be combined with others, and with --resource and --prompt
     #[arg(long, value_name = "NAME")]
     tool: Vec<String>,
@@ -51,6 +55,22 @@ pub(super) struct LogArgs {
     /// Tell more: errors and context of each record, and the command's own log
     #[arg(long)]
     debug: bool,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum LogCommand {
+    /// Check that no record was changed, removed, moved or added since it was written
+    Verify(verify::VerifyArgs),
+}
+
+impl LogArgs {
+    /// Whether one JSON document is to be written.
+    pub(super) fn is_json(&self) -> bool {
+        match &self.command {
+            Some(LogCommand::Verify(args)) => args.store.is_json,
+            None => self.json,
+        }
+    }
 }
 
 /// The kinds that can be asked for.
@@ -121,6 +141,9 @@ enum LogError {
 }
 
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Report> {
+    if let Some(LogCommand::Verify(args)) = &args.command {
+        return verify::run(args);
+    }
     let common = Common { profile: args.profile.clone(), debug: args.debug, readonly: false };
     let configuration = common.load(LoadWishes::default())?;
     let (profile, audit) = (&configuration.profile, &configuration.audit);

@@ -1,12 +1,13 @@
 //! From a working directory to a whole configuration.
 
+use super::audit::AuditSettings;
 use super::endpoints;
 use super::error::{ConfigError, ConfigErrors};
 use super::files;
 use super::http_settings::HttpSettings;
 use super::reader::{Field, Source, is_loopback, parse_boolean};
 use super::references::{Environment, References, expand_path};
-use super::settings::{AuditSettings, Configuration, DuckdbSettings, LogLevel, LoggingSettings};
+use super::settings::{Configuration, DuckdbSettings, LogLevel, LoggingSettings};
 use super::site::{self, PathBase, Site};
 use super::tree;
 use super::user::{self, User};
@@ -283,7 +284,7 @@ impl Overrides {
         AuditSettings {
             is_enabled: self.is_audit_enabled.or(site.audit.is_enabled).unwrap_or(is_auth_enabled),
             path: site.audit.path.clone().unwrap_or_else(default_path),
-            max_file_size: site.audit.max_file_size,
+            keeping: site.audit.keeping,
         }
     }
 }

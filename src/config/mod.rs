@@ -5,6 +5,7 @@
 //! environment other than through the lookup that it is given. Once [`load`] has returned, no
 //! other part of the daemon knows YAML.
 
+mod audit;
 mod auth;
 mod clients;
 mod endpoint_file;
@@ -32,6 +33,7 @@ mod user;
 mod user_mapping;
 mod verifier;
 
+pub use audit::{AuditDurability, AuditKeeping, AuditRotation, AuditSettings};
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;
@@ -41,7 +43,7 @@ pub use providers::{
     AppSettings, KeycloakSettings, LocalSettings, LocalUser, OidcSettings, ProviderKind, ProviderSettings,
 };
 pub use settings::{
-    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes,
-    LogLevel, LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
+    AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes, LogLevel,
+    LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
 pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};
