@@ -45,7 +45,9 @@ impl Authorizer {
             let text = "this client may not use authorization codes";
             return Err(to_client(OAuthError::new(OAuthErrorCode::UnauthorizedClient, text)));
         }
-        let request = check_request(parameters, &client, redirect_uri.clone(), &self.settings).map_err(to_client)?;
+        let request =
+            check_request(parameters, &client, redirect_uri.clone(), (&self.settings, self.sessions.scope_rules()));
+        let request = request.map_err(to_client)?;
         Ok((client, request))
     }
 

@@ -21,7 +21,12 @@ impl Authorizer {
     pub(super) async fn find_visit(&self, asked: FindVisit) -> Result<Option<Visit>, VisitError> {
         let csrf = csrf_token(&asked.session, SIGN_OUT_FORM);
         let session = self.sessions.find_browser_session(asked.session).await?;
-        Ok(session.map(|session| Visit { user: session.user, csrf, expires_at: session.expires_at }))
+        Ok(session.map(|session| Visit {
+            reach: self.sessions.scope_rules().reach(&session.user, None),
+            user: session.user,
+            csrf,
+            expires_at: session.expires_at,
+        }))
     }
 
     pub(super) async fn sign_out(&self, asked: SignOut) -> Result<(), VisitError> {

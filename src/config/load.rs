@@ -69,7 +69,9 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         let message = format!("Profile '{}' not found in project '{}'", site.profile, site.project);
         findings.errors.push(ConfigError::general(message));
     }
-    let loaded = endpoints::load(&root, &site.paths);
+    // What is wrong with the user configuration is told by itself, and not by every tool again.
+    let has_authentication = user.auth.is_enabled() || !findings.errors.is_empty();
+    let loaded = endpoints::load(&root, &site.paths, has_authentication);
     let faults = loaded.faults();
     findings.warnings.extend(loaded.warnings);
     match options.endpoint_faults {
@@ -79,6 +81,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     let environment = Overrides::read(options, env, &mut findings);
     warn_of_open_doors(&user, &mut findings.warnings);
     warn_of_mixed_tokens(&user, &loaded.tools, &mut findings.warnings);
+    warn_of_unreachable_tools(&user, &loaded.tools, &mut findings.warnings);
     if !findings.errors.is_empty() {
         return Err(findings.into_errors());
     }
@@ -229,6 +232,20 @@ fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Ve
              callers by user.provider, or the API of one provider is shown tokens of another",
             names.join(", ")
         ));
+    }
+}
+
+/// Tools that need a scope which nobody can have.
+fn warn_of_unreachable_tools(user: &User, tools: &[ToolDefinition], warnings: &mut Vec<String>) {
+    let Some(granted) = user.auth.authorization.granted() else { return };
+    for tool in tools {
+        let missing: Vec<&str> = tool.scopes.iter().filter(|scope| !granted.contains(scope)).collect();
+        if !missing.is_empty() {
+            let (path, name, missing) = (tool.path.display(), &tool.name, missing.join(", "));
+            warnings.push(format!(
+                "{path}: nobody can call tool '{name}': no rule in auth.authorization.grants gives {missing}"
+            ));
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod audit;
 mod auth;
+mod authorization;
 mod clients;
 mod endpoint_file;
 mod endpoint_tests;
@@ -34,6 +35,7 @@ mod user_mapping;
 mod verifier;
 
 pub use audit::{AuditDurability, AuditKeeping, AuditRotation, AuditSettings};
+pub use authorization::AuthorizationConfiguration;
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;

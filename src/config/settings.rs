@@ -1,6 +1,7 @@
 //! What comes out of the files: plain values with every default filled in and every path absolute.
 
 use super::audit::AuditSettings;
+use super::authorization::AuthorizationConfiguration;
 use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
@@ -119,8 +120,8 @@ pub struct AuthConfiguration {
     pub user_mapping: Vec<MappingRule>,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
-    /// Scopes that a token must have for any call; all of them.
-    pub required_scopes: ScopeSet,
+    /// Which scopes calls need, and who may have them.
+    pub authorization: AuthorizationConfiguration,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// Whether clients may register themselves (RFC 7591).
