@@ -96,4 +96,12 @@ impl AuditLogHandle {
     pub async fn read_newest(&self, filter: AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
         self.store.read_newest(filter, limit).await
     }
+
+    /// The oldest `limit` records that `filter` accepts, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read_oldest(&self, filter: AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
+        self.store.read_oldest(filter, limit).await
+    }
 }

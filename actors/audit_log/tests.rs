@@ -89,7 +89,7 @@ fn log_with(store: &Arc<MemoryAudit>) -> AuditLogHandle {
     let ports = AuditPorts {
         store: Arc::clone(store) as _,
         clock: Arc::new(TokioClock::default()),
-        entropy: Arc::new(SeededEntropy::new(2)),
+        entropy: Arc::new(SeededEntropy::new(1)),
     };
     AuditLogHandle::start(&Arbiter::current(), ports, 0, EndGuard::new("audit_log", ended))
 }

@@ -18,6 +18,10 @@ pub trait AuditStore: Send + Sync + std::fmt::Debug {
     /// The newest `limit` records that `filter` accepts, newest first.
     fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>>;
 
+    /// The oldest `limit` records that `filter` accepts, oldest first. With `filter.after` it costs
+    /// little, however much was written before.
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>>;
+
     /// Makes everything appended so far survive a power loss.
     fn sync(&self) -> StoreResult<'_, ()>;
 

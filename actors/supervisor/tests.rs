@@ -51,6 +51,10 @@ impl AuditStore for FragileAudit {
         self.store.read_newest(filter, limit)
     }
 
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        self.store.read_oldest(filter, limit)
+    }
+
     fn sync(&self) -> StoreResult<'_, ()> {
         self.is_synced.store(true, Ordering::SeqCst);
         self.store.sync()

@@ -70,6 +70,14 @@ impl AuditStore for MemoryAudit {
         })
     }
 
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        Box::pin(async move {
+            let records = self.records.lock().await;
+            let oldest = records.iter().filter(|record| filter.accepts(record)).take(limit);
+            Ok(oldest.map(|record| AuditRecord::clone(record)).collect())
+        })
+    }
+
     fn sync(&self) -> StoreResult<'_, ()> {
         Box::pin(async { Ok(()) })
     }

@@ -23,6 +23,10 @@ impl AuditStore for NullAudit {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
+    fn read_oldest(&self, _: AuditFilter, _: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     fn sync(&self) -> StoreResult<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }

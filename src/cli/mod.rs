@@ -39,7 +39,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show the newest records of the audit log, also while the server runs
     Log(log::LogArgs),
-    /// Remove files of the audit log that are older than audit.retention_days
+    /// Remove files of the audit log that are older than `retention_days`
     LogCleanup(log_cleanup::LogCleanupArgs),
     /// Move sessions and clients of the Python product's oauth.db into auth.persistence; stop both servers first
     MigrateOauthDb(migrate_oauth_db::MigrateOauthDbArgs),

@@ -21,6 +21,10 @@ pub struct AuditSettings {
     pub path: PathBuf,
     /// How they are kept.
     pub keeping: AuditKeeping,
+    /// The roles whose people may read it in the browser.
+    pub viewers: Vec<String>,
+    /// Where the server answers local programs that read it; `None` when it does not.
+    pub socket: Option<PathBuf>,
 }
 
 /// How the files of the audit log are kept.
@@ -64,6 +68,7 @@ pub(super) struct SiteAudit {
     pub(super) is_enabled: Option<bool>,
     pub(super) path: Option<PathBuf>,
     pub(super) keeping: AuditKeeping,
+    pub(super) viewers: Vec<String>,
 }
 
 impl Default for AuditKeeping {
@@ -90,6 +95,7 @@ pub(super) fn read_audit(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteAu
         Some(SiteAudit {
             is_enabled: table.get_or_null("enabled").and_then(|field| field.boolean()),
             path: base.read(table.get("path")),
+            viewers: table.get("viewers").and_then(|field| field.texts()).unwrap_or_default(),
             keeping: AuditKeeping {
                 max_file_size: max_file_size.unwrap_or(default.max_file_size),
                 rotation: table.get("rotate").and_then(|field| field.choice(&rotations)).unwrap_or(default.rotation),

@@ -21,6 +21,8 @@ use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{ClientDocuments, Configuration, HttpSettings};
 use crate::http::AppState;
+use crate::http::admin::{AdminServer, LocalSocket};
+use crate::http::audit::AuditViewing;
 use crate::http::cookies::Cookies;
 use crate::http::handover::StopSignal;
 use crate::http::host_guard::{Names, NamesOf};
@@ -42,10 +44,12 @@ use mxcp_actors::settings::{ClientDocumentSettings, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use stores::{Kept, audit_store, stores, stores_in_memory};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// The most clients that may be registered at a time: about 100 MB of memory.
 const REGISTERED_CLIENTS_MAX: u64 = 100_000;
@@ -65,6 +69,7 @@ pub struct Daemon {
     handle: ServerHandle,
     supervisor: Supervisor,
     engine: Arc<DuckDbEngine>,
+    local: Option<LocalAnswers>,
     stopping: watch::Sender<bool>,
     are_sockets_inherited: bool,
     base_url: String,
@@ -98,10 +103,21 @@ impl Daemon {
         let ports = ports(&settings, Arc::clone(&engine), kept, people, guard)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
+        let local = LocalAnswers::start(configuration, &supervisor)?;
         let (stopping, is_stopping) = watch::channel(false);
         let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
         let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
-        Ok(Self { server, handle, supervisor, engine, stopping, are_sockets_inherited: are_inherited, base_url, port })
+        Ok(Self {
+            server,
+            handle,
+            supervisor,
+            engine,
+            local,
+            stopping,
+            are_sockets_inherited: are_inherited,
+            base_url,
+            port,
+        })
     }
 
     /// The URL that clients use.
@@ -122,7 +138,7 @@ impl Daemon {
     /// # Errors
     /// When it stopped for another reason than `shutdown`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, handle, mut supervisor, engine, stopping, are_sockets_inherited, .. } = self;
+        let Self { server, handle, mut supervisor, engine, local, stopping, are_sockets_inherited, .. } = self;
         let mut serving = actix_rt::spawn(server);
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
@@ -132,9 +148,38 @@ impl Daemon {
         // Streams that would stay open for ever end themselves.
         stopping.send_replace(true);
         server::stop(&handle, are_sockets_inherited).await;
+        // Until here whoever follows the log sees the last calls too.
+        if let Some(local) = local {
+            local.stop().await;
+        }
         supervisor.stop().await;
         tokio::task::spawn_blocking(move || engine.close()).await?;
         outcome
+    }
+}
+
+/// What answers local programs.
+struct LocalAnswers {
+    admin: AdminServer,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl LocalAnswers {
+    /// Opens the local socket, if there is a log to be asked for.
+    fn start(configuration: &Configuration, supervisor: &Supervisor) -> anyhow::Result<Option<Self>> {
+        let audit = &configuration.audit;
+        let Some(path) = audit.socket.as_deref().filter(|_| audit.is_enabled) else { return Ok(None) };
+        let log = supervisor.handles().audit_log.clone();
+        let (admin, server) =
+            AdminServer::start(log, LocalSocket::open(path)?).context("cannot serve local programs")?;
+        Ok(Some(Self { admin, serving: actix_rt::spawn(server) }))
+    }
+
+    async fn stop(self) {
+        self.admin.stop().await;
+        if let Ok(Err(error)) = self.serving.await {
+            tracing::warn!(%error, "the local socket's server ended with an error");
+        }
     }
 }
 
@@ -236,6 +281,8 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         registered_clients_max: REGISTERED_CLIENTS_MAX,
         // Where nobody signs in no client will be asked about.
         client_documents: None,
+        // Without a log there is nothing to see.
+        audit_viewers: configuration.audit.viewers.iter().filter(|_| configuration.audit.is_enabled).cloned().collect(),
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
@@ -321,12 +368,14 @@ fn server_parts(
             is_stopping: is_stopping.clone(),
         },
     )?;
+    let has_audit_page = !settings.audit_viewers.is_empty();
     let state = AppState {
         pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog, &settings.required_scopes),
         cookies: Cookies::new(base_url),
         metadata: MetadataDocuments::new(&MetadataOptions { settings, scopes, project: &configuration.project }),
         tokens: tokens.clone(),
+        audit_viewing: has_audit_page.then(|| AuditViewing::new(is_stopping.clone())),
         trusts_proxy: http.trust_proxy,
         handles,
     };
@@ -334,7 +383,7 @@ fn server_parts(
         state: Arc::new(state),
         mcp: Arc::new(mcp),
         names,
-        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), tokens },
+        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), tokens, has_audit_page },
         workers: supervisor.workers().clone(),
         stop_signal: StopSignal::new(is_stopping),
     })

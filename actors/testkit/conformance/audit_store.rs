@@ -14,6 +14,10 @@ async fn newest(store: &dyn AuditStore, filter: AuditFilter, limit: usize) -> Ve
     store.read_newest(filter, limit).await.unwrap().iter().map(|record| record.sequence).collect()
 }
 
+async fn oldest(store: &dyn AuditStore, filter: AuditFilter, limit: usize) -> Vec<u64> {
+    store.read_oldest(filter, limit).await.unwrap().iter().map(|record| record.sequence).collect()
+}
+
 /// Checks an empty [`AuditStore`]. Leaves five records in it, the last with the number 5.
 pub async fn check_audit_store(store: &dyn AuditStore) {
     assert_eq!(store.last_sequence().await.unwrap(), 0, "an empty log has no last record");
@@ -49,7 +53,11 @@ async fn a_filter_counts_before_the_limit(store: &dyn AuditStore) {
     let tools = AuditFilter { kinds: vec![OperationType::Tool], ..AuditFilter::default() };
     assert!(newest(store, tools, 10).await.is_empty());
     let middle = AuditFilter { after: Some(2), up_to: Some(4), ..AuditFilter::default() };
-    assert_eq!(newest(store, middle, 10).await, [4, 3]);
+    assert_eq!(newest(store, middle.clone(), 10).await, [4, 3]);
+    assert_eq!(oldest(store, middle, 10).await, [3, 4]);
+    assert_eq!(oldest(store, AuditFilter { after: Some(1), ..AuditFilter::default() }, 2).await, [2, 3]);
+    assert!(oldest(store, AuditFilter { after: Some(5), ..AuditFilter::default() }, 2).await.is_empty());
+    assert!(oldest(store, AuditFilter::default(), 0).await.is_empty());
 }
 
 async fn records_come_back_whole(store: &dyn AuditStore) {

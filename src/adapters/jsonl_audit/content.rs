@@ -58,6 +58,14 @@ impl SegmentContent {
         }
     }
 
+    /// The file, when it can be read from any place.
+    pub(super) fn plain(&mut self) -> Option<&mut File> {
+        match self {
+            Self::Plain(file) => Some(file),
+            Self::Compressed(_) => None,
+        }
+    }
+
     fn decompressing(file: File) -> Self {
         Self::Compressed(Box::new(MultiGzDecoder::new(BufReader::with_capacity(BLOCK, file))))
     }

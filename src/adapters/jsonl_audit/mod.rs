@@ -14,12 +14,16 @@ mod backward;
 mod chain;
 mod compress;
 mod content;
+mod forward;
 mod head;
+mod judge;
 mod notices;
 mod opening;
 mod reader;
 mod retention;
+mod search;
 mod segments;
+mod sieve;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -29,7 +33,7 @@ mod writer;
 
 pub use chain::RecordHash;
 pub use notices::RemovedSegment;
-pub use reader::JsonlAuditReader;
+pub use reader::{JsonlAuditReader, LogState};
 pub use retention::{Retention, find_expired, remove_expired};
 pub use store::{AuditFileSettings, JsonlAuditStore};
 pub use verification::{Fault, FaultKind, Verification, verify};

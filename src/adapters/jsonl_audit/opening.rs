@@ -35,7 +35,7 @@ pub(super) fn open_log(segments: &Segments) -> Result<Opened, AuditFileError> {
         match mend_end(&path) {
             Ok(mended) => notices.extend(mended.map(|mended| notices::repaired(&path, mended))),
             Err(error) => {
-                tracing::error!(file = %path.display(), %error, "the end of the audit log cannot be repaired")
+                tracing::error!(file = %path.display(), %error, "the end of the audit log cannot be repaired");
             }
         }
     }
@@ -128,5 +128,5 @@ fn last_link(segments: &Segments) -> Result<Option<Link>, AuditFileError> {
 
 fn last_line(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Some(content) = SegmentContent::open(path)? else { return Ok(None) };
-    BackwardLines::new(content.into_seekable()?)?.next().transpose()
+    Ok(BackwardLines::new(content.into_seekable()?)?.next_line()?.map(<[u8]>::to_vec))
 }

@@ -127,7 +127,7 @@ impl Segments {
     /// When the folder cannot be listed.
     pub(super) fn note_paths(&self) -> Result<Vec<PathBuf>, AuditFileError> {
         let prefix = format!("{}.removed-", self.stem);
-        let is_note = |name: &str| name.starts_with(&prefix) && name.ends_with(".json");
+        let is_note = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| rest.strip_suffix(".json").is_some());
         self.find(|name| is_note(name).then(|| self.folder.join(name)))
     }
 

@@ -85,6 +85,15 @@ impl JsonlAuditStore {
         Ok(Self { segments, settings, clock, writer: Mutex::new(writer), upkeep: Mutex::new(upkeep), _lock: lock })
     }
 
+    /// Runs `read` on the blocking pool, because a search may go through large files.
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&JsonlAuditReader) -> Result<T, AuditFileError> + Send + 'static,
+    ) -> StoreResult<'_, T> {
+        let reader = JsonlAuditReader::of(self.segments.clone());
+        Box::pin(async move { on_blocking_pool(move || read(&reader)).await?.map_err(store_error) })
+    }
+
     /// Whether it is time to look for segments that are too old.
     async fn is_retention_due(&self, now: Timestamp) -> bool {
         let mut upkeep = self.upkeep.lock().await;
@@ -108,12 +117,12 @@ impl AuditStore for JsonlAuditStore {
         Box::pin(async move { Ok(self.writer.lock().await.last_sequence()) })
     }
 
-    /// Reads on the blocking pool, because a search may go through large files.
     fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
-        let reader = JsonlAuditReader::of(self.segments.clone());
-        Box::pin(
-            async move { on_blocking_pool(move || reader.read_newest(&filter, limit)).await?.map_err(store_error) },
-        )
+        self.read(move |reader| reader.read_newest_quietly(&filter, limit))
+    }
+
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        self.read(move |reader| reader.read_oldest(&filter, limit))
     }
 
     fn sync(&self) -> StoreResult<'_, ()> {

@@ -250,6 +250,35 @@ fn a_search_by_time_finds_records_from_then_on_in_every_zone() {
 }
 
 #[test]
+fn many_files_are_searched_at_once_and_answered_in_order() {
+    let log = Log::new();
+    for file in 0..12 {
+        let lines: Vec<_> = (0..50)
+            .map(|at| (file * 50 + at + 1, if at % 10 == 0 { "rare" } else { "common" }))
+            .map(|(number, name)| line(number, name, &format!("2026-11-23T10:{file:02}:00Z")))
+            .collect();
+        log.write(&format!("logs-default-20261123T10{file:02}00.jsonl"), &lines.concat());
+    }
+    let rare = |rest| AuditFilter { names: vec![AuditName::Event("rare".to_owned())], ..rest };
+    let numbers = |filter: &AuditFilter, limit| {
+        let records = log.reader().read_newest(filter, limit).unwrap();
+        records.iter().map(|record| record.sequence).collect::<Vec<_>>()
+    };
+    let all: Vec<u64> = (0..60).rev().map(|at| at * 10 + 1).collect();
+    for limit in [1, 4, 5, 6, 23, 60, 1_000] {
+        assert_eq!(numbers(&rare(AuditFilter::default()), limit), all[..limit.min(60)], "{limit}");
+    }
+    assert_eq!(
+        numbers(&rare(AuditFilter { after: Some(295), up_to: Some(330), ..AuditFilter::default() }), 9),
+        [321, 311, 301]
+    );
+    let oldest =
+        log.reader().read_oldest(&rare(AuditFilter { after: Some(295), ..AuditFilter::default() }), 3).unwrap();
+    assert_eq!(oldest.iter().map(|record| record.sequence).collect::<Vec<_>>(), [301, 311, 321]);
+    assert_eq!(log.reader().last_sequence().unwrap(), 600);
+}
+
+#[test]
 fn the_limit_counts_the_records_that_the_filter_accepts() {
     let log = Log::new();
     let content: Vec<_> =

@@ -252,8 +252,8 @@ impl Check {
         }
     }
 
-    fn read_line(&mut self, place: Place<'_>, line: &[u8]) {
-        let Some(chained) = ChainedLine::parse(line) else {
+    fn read_line(&mut self, place: Place<'_>, text: &[u8]) {
+        let Some(chained) = ChainedLine::parse(text) else {
             if self.last.is_some() {
                 self.complain(place, None, FaultKind::NotChained);
             } else {
@@ -264,7 +264,7 @@ impl Check {
         let link = chained.link;
         self.found.records += 1;
         if chained.is_whole() {
-            self.note_removals(line);
+            self.note_removals(text);
         } else {
             self.complain(place, Some(link.sequence), FaultKind::Changed);
         }
