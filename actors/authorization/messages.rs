@@ -7,6 +7,7 @@ use crate::mailbox::Unavailable;
 use crate::model::client::ClientCredentials;
 use crate::model::oauth_error::OAuthError;
 use crate::model::principal::User;
+use crate::model::scope_hierarchy::Reach;
 use crate::model::secret::Secret;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::IssuedTokens;
@@ -115,6 +116,10 @@ pub struct ConsentPrompt {
     pub is_redirect_local: bool,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// What follows from them.
+    pub implied_scopes: Vec<String>,
+    /// Those that the person will not give, when it is known who that is: they are not entitled to them.
+    pub withheld_scopes: Vec<String>,
     /// Where the person will log in, unless they are known already.
     pub provider_title: String,
     /// What we ask of the provider.
@@ -376,6 +381,8 @@ pub struct CompleteLogin {
 pub struct Visit {
     /// Who.
     pub user: User,
+    /// What a login of theirs could give.
+    pub reach: Reach,
     /// The token against forgery of the sign-out form.
     pub csrf: Secret,
     /// When the session ends.

@@ -23,7 +23,8 @@ impl Authorizer {
         let session = self.sessions.find_browser_session(asked.session).await?;
         Ok(session.map(|session| {
             let is_audit_viewer = self.is_audit_viewer(&session);
-            Visit { user: session.user, csrf, expires_at: session.expires_at, is_audit_viewer }
+            let reach = self.sessions.scope_rules().reach(&session.user, None);
+            Visit { reach, user: session.user, csrf, expires_at: session.expires_at, is_audit_viewer }
         }))
     }
 

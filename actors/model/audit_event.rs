@@ -18,7 +18,7 @@ pub enum OperationType {
     Resource,
     /// A use of a prompt.
     Prompt,
-    /// Something about logging in, tokens, clients or sessions.
+    /// Something about logging in, tokens, clients or sessions, or about the log itself.
     Auth,
 }
 
@@ -44,10 +44,20 @@ pub enum PolicyDecision {
     Warn,
 }
 
+/// What happens to calls that cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They are refused.
+    Deny,
+    /// They go on; how many were not recorded is, once that can be.
+    Allow,
+}
+
 /// Who called, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCaller {
-    /// `http`, `stdio` or `cli`.
+    /// `http`, `stdio` or `cli`; `server` when the server acts by itself.
     pub caller_type: String,
     /// Provider and subject of the person, when known.
     pub user_id: Option<String>,
@@ -60,6 +70,12 @@ pub struct AuditCaller {
 }
 
 impl AuditCaller {
+    /// The server itself.
+    #[must_use]
+    pub fn of_server() -> Self {
+        Self { caller_type: "server".to_owned(), ..Self::default() }
+    }
+
     /// The one that a session stands for, when the server acts by itself.
     #[must_use]
     pub fn of_session(session: &Session) -> Self {
@@ -188,6 +204,18 @@ pub struct AuditRecord {
     /// Fields of the incumbent's readers that group by them.
     #[serde(default)]
     pub business_context: Value,
+    /// Always empty; the incumbent's readers expect it.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub execution_events: Vec<Value>,
+    /// Always null; the incumbent's readers expect it.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// The hash of the record before, in a record that was read; whoever writes a record adds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev_hash: Option<String>,
+    /// The record's own hash, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_hash: Option<String>,
 }
 
 impl AuditRecord {
@@ -224,6 +252,10 @@ impl AuditRecord {
             policy_decision: event.policy_decision,
             policy_reason: event.policy_reason,
             business_context,
+            execution_events: Vec::new(),
+            signature: None,
+            prev_hash: None,
+            record_hash: None,
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod redirect_uri;
 pub mod resource;
 pub mod schema;
 pub mod scope;
+pub mod scope_hierarchy;
 pub mod secret;
 pub mod session;
 pub mod signing_key;

@@ -1,7 +1,7 @@
 //! Where the audit log is kept.
 
 use super::StoreResult;
-use crate::model::audit_event::AuditRecord;
+use crate::model::audit_event::{AuditEvent, AuditRecord, OnFailure};
 use crate::model::audit_filter::AuditFilter;
 use std::sync::Arc;
 
@@ -24,4 +24,26 @@ pub trait AuditStore: Send + Sync + std::fmt::Debug {
 
     /// Makes everything appended so far survive a power loss.
     fn sync(&self) -> StoreResult<'_, ()>;
+
+    /// What happens to calls that cannot be recorded.
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Deny
+    }
+
+    /// Looks after what is not written any more: compresses it, and removes what is old enough.
+    /// Called by the audit log from time to time; may take long.
+    fn tend(&self) -> StoreResult<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// What happened to the log itself, such as repairs and removals, that it should hold a
+    /// record of; the same again until [`Self::forget_notices`].
+    fn notices(&self) -> StoreResult<'_, Vec<AuditEvent>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// All notices that were given out have been recorded.
+    fn forget_notices(&self) -> StoreResult<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

@@ -109,6 +109,7 @@ fn definitions() -> Definitions {
         catalog: Arc::new(ToolCatalog::default()),
         policy_book: Arc::new(PolicyBook::default()),
         user_mapping: Arc::default(),
+        scope_rules: Arc::default(),
     }
 }
 

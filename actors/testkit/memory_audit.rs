@@ -1,6 +1,6 @@
 //! An audit store in memory that can be told to fail.
 
-use crate::model::audit_event::AuditRecord;
+use crate::model::audit_event::{AuditRecord, OnFailure};
 use crate::model::audit_filter::AuditFilter;
 use crate::ports::audit_store::AuditStore;
 use crate::ports::{StoreError, StoreResult};
@@ -13,9 +13,16 @@ use tokio::sync::Mutex;
 pub struct MemoryAudit {
     records: Arc<Mutex<Vec<Arc<AuditRecord>>>>,
     fails_next: AtomicBool,
+    lets_pass: bool,
 }
 
 impl MemoryAudit {
+    /// One whose operator lets calls go on that cannot be recorded.
+    #[must_use]
+    pub fn letting_pass() -> Self {
+        Self { lets_pass: true, ..Self::default() }
+    }
+
     /// The names of everything recorded, oldest first.
     ///
     /// # Panics
@@ -73,5 +80,9 @@ impl AuditStore for MemoryAudit {
 
     fn sync(&self) -> StoreResult<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        if self.lets_pass { OnFailure::Allow } else { OnFailure::Deny }
     }
 }

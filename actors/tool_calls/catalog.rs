@@ -2,6 +2,8 @@
 
 use super::arguments::CompiledParameters;
 use super::results::CompiledResult;
+use crate::model::principal::Principal;
+use crate::model::scope::ScopeSet;
 use crate::model::tool::ToolDefinition;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,6 +40,8 @@ pub struct CatalogError {
 #[derive(Debug, Default)]
 pub struct ToolCatalog {
     entries: BTreeMap<String, Arc<CatalogEntry>>,
+    /// Whether there is one that needs a scope of its own.
+    needs_scopes: bool,
 }
 
 impl ToolCatalog {
@@ -58,13 +62,26 @@ impl ToolCatalog {
                 Err(message) => errors.push(CatalogError { path, tool, message }),
             }
         }
-        if errors.is_empty() { Ok(Self { entries }) } else { Err(errors) }
+        let needs_scopes = entries.values().any(|entry| !entry.definition.scopes.is_empty());
+        if errors.is_empty() { Ok(Self { entries, needs_scopes }) } else { Err(errors) }
     }
 
     /// The tool of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<CatalogEntry>> {
         self.entries.get(name)
+    }
+
+    /// The scopes that the tool of that name needs, when the caller's token does not have all of
+    /// them. Asked before a call: a client can get them by a new login, and has to be told so before
+    /// anything is done.
+    #[must_use]
+    pub fn missing_scopes(&self, name: &str, caller: &Principal) -> Option<&ScopeSet> {
+        if !self.needs_scopes {
+            return None;
+        }
+        let needed = &self.entries.get(name)?.definition.scopes;
+        (!caller.holds(needed)).then_some(needed)
     }
 
     /// All tools in the order of their names.

@@ -6,13 +6,14 @@ mod follow;
 mod render;
 mod table;
 mod time_point;
+mod verify;
 mod wishes;
 
 use super::context::{Common, LoadWishes};
 use super::output::Report;
 use crate::adapters::jsonl_audit::JsonlAuditReader;
 use crate::adapters::system::SystemClock;
-use clap::Args;
+use clap::{Args, Subcommand};
 use follow::Wish;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::clock::Clock;
@@ -24,7 +25,10 @@ use wishes::FilterArgs;
 
 #[derive(Args, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct LogArgs {
+    #[command(subcommand)]
+    command: Option<LogCommand>,
     #[command(flatten)]
     filter: FilterArgs,
     /// Show at most so many records; exports take all
@@ -54,6 +58,22 @@ pub(super) struct LogArgs {
     /// Tell more: errors and context of each record, and the command's own log
     #[arg(long)]
     debug: bool,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum LogCommand {
+    /// Check that no record was changed, removed, moved or added since it was written
+    Verify(verify::VerifyArgs),
+}
+
+impl LogArgs {
+    /// Whether one JSON document is to be written.
+    pub(super) fn is_json(&self) -> bool {
+        match &self.command {
+            Some(LogCommand::Verify(args)) => args.store.is_json,
+            None => self.json,
+        }
+    }
 }
 
 /// What the command has to know of the configuration.
@@ -90,6 +110,9 @@ enum LogError {
 }
 
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Report> {
+    if let Some(LogCommand::Verify(args)) = &args.command {
+        return verify::run(args);
+    }
     let common = Common { profile: args.profile.clone(), debug: args.debug, readonly: false };
     let configuration = common.load(LoadWishes::default())?;
     let (profile, audit) = (&configuration.profile, &configuration.audit);

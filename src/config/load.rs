@@ -1,12 +1,13 @@
 //! From a working directory to a whole configuration.
 
+use super::audit::AuditSettings;
 use super::endpoints;
 use super::error::{ConfigError, ConfigErrors};
 use super::files;
 use super::http_settings::HttpSettings;
 use super::reader::{Field, Source, is_loopback, parse_boolean};
 use super::references::{Environment, References, expand_path};
-use super::settings::{AuditSettings, Configuration, DuckdbSettings, LogLevel, LoggingSettings};
+use super::settings::{Configuration, DuckdbSettings, LogLevel, LoggingSettings};
 use super::site::{self, PathBase, Site};
 use super::tree;
 use super::user::{self, User};
@@ -68,7 +69,9 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         let message = format!("Profile '{}' not found in project '{}'", site.profile, site.project);
         findings.errors.push(ConfigError::general(message));
     }
-    let loaded = endpoints::load(&root, &site.paths);
+    // What is wrong with the user configuration is told by itself, and not by every tool again.
+    let has_authentication = user.auth.is_enabled() || !findings.errors.is_empty();
+    let loaded = endpoints::load(&root, &site.paths, has_authentication);
     let faults = loaded.faults();
     findings.warnings.extend(loaded.warnings);
     match options.endpoint_faults {
@@ -78,6 +81,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     let environment = Overrides::read(options, env, &mut findings);
     warn_of_open_doors(&user, &mut findings.warnings);
     warn_of_mixed_tokens(&user, &loaded.tools, &mut findings.warnings);
+    warn_of_unreachable_tools(&user, &loaded.tools, &mut findings.warnings);
     if !findings.errors.is_empty() {
         return Err(findings.into_errors());
     }
@@ -233,6 +237,20 @@ fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Ve
     }
 }
 
+/// Tools that need a scope which nobody can have.
+fn warn_of_unreachable_tools(user: &User, tools: &[ToolDefinition], warnings: &mut Vec<String>) {
+    let Some(granted) = user.auth.authorization.granted() else { return };
+    for tool in tools {
+        let missing: Vec<&str> = tool.scopes.iter().filter(|scope| !granted.contains(scope)).collect();
+        if !missing.is_empty() {
+            let (path, name, missing) = (tool.path.display(), &tool.name, missing.join(", "));
+            warnings.push(format!(
+                "{path}: nobody can call tool '{name}': no rule in auth.authorization.grants gives {missing}"
+            ));
+        }
+    }
+}
+
 /// Roles that nobody can have here, or that there is nothing to see for.
 fn warn_of_idle_viewers(audit: &AuditSettings, user: &User, warnings: &mut Vec<String>) {
     if audit.viewers.is_empty() {
@@ -304,7 +322,7 @@ impl Overrides {
         AuditSettings {
             is_enabled: self.is_audit_enabled.or(site.audit.is_enabled).unwrap_or(is_auth_enabled),
             path,
-            max_file_size: site.audit.max_file_size,
+            keeping: site.audit.keeping,
             viewers: site.audit.viewers.clone(),
             socket: self.is_socket_enabled.then_some(socket),
         }

@@ -1,5 +1,6 @@
 //! An endpoint file: the frame that all kinds share, and the tool in it.
 
+use super::authorization::read_endpoint_scopes;
 use super::endpoint_file::EndpointKind;
 use super::reader::{Field, Table};
 use super::{endpoint_tests, files, policy_rules, type_definition};
@@ -17,6 +18,8 @@ pub(super) struct FilePlace<'a> {
     pub(super) path: &'a Path,
     /// The file as it is named in errors.
     pub(super) name: &'a Path,
+    /// Whether callers have tokens, with scopes.
+    pub(super) has_authentication: bool,
 }
 
 /// What a file turned out to hold.
@@ -96,6 +99,7 @@ fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Con
     let annotations = table.get("annotations").and_then(|field| field.table(|table| Some(read_annotations(table))));
     let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
     let returns = table.get("return").and_then(|field| type_definition::read(&field));
+    let scopes = read_endpoint_scopes(table, place.has_authentication);
     let policies = table.get("policies").map(|field| policy_rules::read(&field));
     table.get("tests").inspect(endpoint_tests::check);
     table.get("language").inspect(check_language);
@@ -110,6 +114,7 @@ fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Con
         returns,
         needs_external_token: may_read_external_token(&sql),
         sql: sql.into(),
+        scopes: scopes?,
         // Rules that could not be read must not be taken for no rules.
         policies: policies.unwrap_or_else(|| Some(PolicySet::default()))?,
         path: place.name.to_owned(),

@@ -38,6 +38,7 @@ use local::LocalAnswers;
 use mxcp_actors::authorization::LoginMethods;
 use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::ports::client_metadata::ClientMetadataSource;
 use mxcp_actors::ports::clock::Clock;
 use mxcp_actors::settings::{ClientDocumentSettings, Settings};
@@ -247,7 +248,8 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         alias_origins: Settings::loopback_aliases(base_url),
         is_origin_an_alias: true,
         lifetimes: auth.lifetimes,
-        required_scopes: auth.required_scopes.clone(),
+        required_scopes: auth.authorization.required_scopes.clone(),
+        further_scopes: further_scopes(configuration),
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,
         registered_clients_max: REGISTERED_CLIENTS_MAX,
@@ -258,6 +260,12 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
+}
+
+/// The scopes that nothing but endpoints and rules name.
+fn further_scopes(configuration: &Configuration) -> ScopeSet {
+    let of_rules = configuration.auth.authorization.scopes();
+    configuration.tools.iter().fold(of_rules, |all, tool| all.union(&tool.scopes))
 }
 
 /// Which clients may come with a metadata document.
@@ -337,7 +345,7 @@ fn server_parts(
     let has_audit_page = !settings.audit_viewers.is_empty();
     let state = AppState {
         pages: Pages::new(&configuration.project, base_url)?,
-        home: Home::new(&configuration.project, base_url, &definitions.catalog),
+        home: Home::new(&configuration.project, base_url, &definitions.catalog, &settings.required_scopes),
         cookies: Cookies::new(base_url),
         metadata: MetadataDocuments::new(&MetadataOptions { settings, scopes, project: &configuration.project }),
         tokens: tokens.clone(),

@@ -225,6 +225,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: ScopeSet::parse(required_scopes).unwrap(),
+        further_scopes: ScopeSet::default(),
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 10,
@@ -263,7 +264,12 @@ fn definitions() -> Definitions {
         policies: tool.policies.clone(),
     });
     let policy_book = Arc::new(PolicyBook::compile(endpoints.collect()).unwrap());
-    Definitions { catalog: Arc::new(ToolCatalog::build(tools).unwrap()), policy_book, user_mapping: Arc::default() }
+    Definitions {
+        catalog: Arc::new(ToolCatalog::build(tools).unwrap()),
+        policy_book,
+        user_mapping: Arc::default(),
+        scope_rules: Arc::default(),
+    }
 }
 
 fn tools() -> Vec<ToolDefinition> {
@@ -310,6 +316,7 @@ fn tool(name: &str, sql: &str, parameters: Vec<Parameter>, returns: Option<TypeD
         returns,
         sql: sql.into(),
         needs_external_token: false,
+        scopes: ScopeSet::default(),
         policies: PolicySet::default(),
         path: format!("tools/{name}.yml").into(),
     }

@@ -61,6 +61,8 @@ async fn a_filter_counts_before_the_limit(store: &dyn AuditStore) {
 }
 
 async fn records_come_back_whole(store: &dyn AuditStore) {
-    let read = store.read_newest(AuditFilter::default(), 1).await.unwrap();
-    assert_eq!(read.first(), Some(record(5, "a", OperationStatus::Success).as_ref()));
+    let mut read = store.read_newest(AuditFilter::default(), 1).await.unwrap().remove(0);
+    // A store that chains its records adds these.
+    (read.prev_hash, read.record_hash) = (None, None);
+    assert_eq!(&read, record(5, "a", OperationStatus::Success).as_ref());
 }

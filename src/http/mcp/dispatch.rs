@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 use mxcp_actors::mcp_sessions::McpSession;
 use mxcp_actors::model::principal::Principal;
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::tool_calls::CallTool;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -37,6 +38,13 @@ pub(super) enum Outcome {
     Initialize(Answer, &'static str),
     /// A call that takes its time.
     Call(LocalBoxFuture<'static, Answer>),
+    /// The caller's token does not allow it.
+    MissingScopes {
+        /// What they called.
+        operation: String,
+        /// What it needs, beyond what everything needs.
+        needed: ScopeSet,
+    },
     /// A stream that stays open.
     Subscription(Subscription),
 }
@@ -50,9 +58,9 @@ impl Request<'_> {
         let documents = &self.state.shared.documents;
         let ready = |result: &str| Ok(Outcome::Ready(Answer::result_json(&self.id, result)));
         match (self.era, self.method) {
-            (_, "tools/call") => self.call_tool().map(Outcome::Call),
+            (_, "tools/call") => self.call_tool(),
             (_, "tools/list") => match self.params.cursor {
-                None => ready(documents.tools(self.era)),
+                None => ready(&documents.tools(self.era, self.principal)),
                 Some(_) => Err(Fault::InvalidParams("the cursor is not one of this server".to_owned())),
             },
             (Era::Modern, "server/discover") => ready(documents.discovery()),
@@ -72,9 +80,13 @@ impl Request<'_> {
         }
     }
 
-    fn call_tool(self) -> Result<LocalBoxFuture<'static, Answer>, Fault> {
+    fn call_tool(self) -> Result<Outcome, Fault> {
         let name = self.params.name.and_then(text).map(String::from);
         let name = name.ok_or_else(|| Fault::InvalidParams("params.name is missing or no string".to_owned()))?;
+        if let Some(needed) = self.state.tools.catalog().missing_scopes(&name, self.principal) {
+            let needed = needed.clone();
+            return Ok(Outcome::MissingScopes { operation: name, needed });
+        }
         let call = CallTool {
             principal: Arc::clone(self.principal),
             name: name.clone(),
@@ -87,7 +99,7 @@ impl Request<'_> {
         let sessions = state.shared.sessions.as_ref();
         let in_flight =
             self.session.and_then(|session| sessions.map(|sessions| sessions.begin_call(&session, id.as_json())));
-        Ok(Box::pin(async move {
+        Ok(Outcome::Call(Box::pin(async move {
             let outcome = match in_flight {
                 None => state.tools.call_tool(call).await,
                 Some(mut in_flight) => tokio::select! {
@@ -99,7 +111,7 @@ impl Request<'_> {
                 Ok(result) => Answer::result(&id, &result),
                 Err(fault) => Answer::fault(Some(&id), &fault, era),
             }
-        }))
+        })))
     }
 }
 

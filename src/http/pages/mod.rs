@@ -18,6 +18,8 @@ use connect::Snippet;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use mxcp_actors::authorization::{ChoicePrompt, ConsentPrompt, LoginOffer, PasswordPrompt, Visit};
+use mxcp_actors::model::scope::ScopeSet;
+use mxcp_actors::model::scope_hierarchy::Reach;
 use mxcp_actors::tool_calls::ToolCatalog;
 use serde::Serialize;
 use serde_json::json;
@@ -61,6 +63,9 @@ pub struct Home {
 
 #[derive(Debug, Serialize)]
 struct ToolLine {
+    /// Everything that a caller of it needs.
+    #[serde(skip)]
+    needed: ScopeSet,
     name: String,
     description: Option<String>,
 }
@@ -68,8 +73,9 @@ struct ToolLine {
 impl Home {
     /// Collects what there is to say.
     #[must_use]
-    pub fn new(project: &str, base_url: &str, catalog: &ToolCatalog) -> Self {
+    pub fn new(project: &str, base_url: &str, catalog: &ToolCatalog, required_scopes: &ScopeSet) -> Self {
         let tools = catalog.iter().map(|entry| ToolLine {
+            needed: required_scopes.union(&entry.definition.scopes),
             name: entry.definition.name.clone(),
             description: entry.definition.description.clone(),
         });
@@ -79,6 +85,11 @@ impl Home {
             tools: tools.collect(),
             snippets: connect::snippets(project, &format!("{base_url}/mcp")),
         }
+    }
+
+    /// The tools that a client of somebody could call who can have `reach`.
+    fn tools_within(&self, reach: &Reach) -> Vec<&ToolLine> {
+        self.tools.iter().filter(|tool| reach.covers(&tool.needed)).collect()
     }
 }
 
@@ -137,6 +148,8 @@ impl Pages {
             "destination": prompt.redirect_destination,
             "is_local": prompt.is_redirect_local,
             "scopes": prompt.scopes,
+            "implied_scopes": prompt.implied_scopes,
+            "withheld_scopes": prompt.withheld_scopes,
             "provider": prompt.provider_title,
             "provider_scopes": prompt.provider_scopes,
             "username": prompt.username,
@@ -185,7 +198,7 @@ impl Pages {
         let user = &visit.user;
         let values = json!({
             "project": home.project,
-            "tools": home.tools,
+            "tools": home.tools_within(&visit.reach),
             "snippets": home.snippets,
             "csrf": visit.csrf.expose(),
             "is_audit_viewer": visit.is_audit_viewer,
@@ -355,6 +368,8 @@ mod tests {
             redirect_scheme: scheme.to_owned(),
             is_redirect_local: false,
             scopes: vec!["mxcp:access".to_owned()],
+            implied_scopes: Vec::new(),
+            withheld_scopes: Vec::new(),
             provider_title: "GitHub".to_owned(),
             provider_scopes: vec!["read:user".to_owned()],
             username: None,
