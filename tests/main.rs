@@ -6,6 +6,10 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod audit_events;
+mod audit_files;
+mod audit_follow;
+mod audit_viewer;
 mod browser;
 mod client_assertions;
 mod client_documents;
@@ -40,6 +44,7 @@ mod refresh;
 mod registration;
 mod restart;
 mod revocation;
+mod scopes;
 mod sdk_clients;
 mod shutdown;
 mod sql_api_calls;

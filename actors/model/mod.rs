@@ -6,6 +6,7 @@
 
 pub mod allowed_target;
 pub mod audit_event;
+pub mod audit_filter;
 pub mod client;
 pub mod client_assertion;
 pub mod client_document;
@@ -25,6 +26,7 @@ pub mod redirect_uri;
 pub mod resource;
 pub mod schema;
 pub mod scope;
+pub mod scope_hierarchy;
 pub mod secret;
 pub mod session;
 pub mod signing_key;

@@ -3,6 +3,7 @@
 use super::endpoint::{EndpointForm, EndpointKind};
 use super::policy::PolicySet;
 use super::schema::{TypeDefinition, TypeKind, properties_schema};
+use super::scope::ScopeSet;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub struct ToolDefinition {
     pub sql: Arc<str>,
     /// Whether the SQL calls `get_user_external_token()`, so that a fresh token must be at hand.
     pub needs_external_token: bool,
+    /// Scopes that its callers need, beyond those that every call needs.
+    pub scopes: ScopeSet,
     /// The rules before and after it.
     pub policies: PolicySet,
     /// The file that it was written in, relative to the project's root.

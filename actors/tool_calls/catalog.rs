@@ -5,6 +5,8 @@ use super::prompts::CompiledPrompt;
 use super::resources::ResourceIndex;
 use super::results::CompiledResult;
 use crate::model::endpoint::{EndpointForm, EndpointKind};
+use crate::model::principal::Principal;
+use crate::model::scope::ScopeSet;
 use crate::model::tool::ToolDefinition;
 use crate::policy::PolicyBook;
 use serde_json::{Map, Value};
@@ -54,6 +56,8 @@ impl CatalogError {
 pub struct ToolCatalog {
     entries: BTreeMap<String, Arc<CatalogEntry>>,
     resources: ResourceIndex,
+    /// Whether there is one that needs a scope of its own.
+    needs_scopes: bool,
 }
 
 impl ToolCatalog {
@@ -80,7 +84,8 @@ impl ToolCatalog {
         }
         let resources = ResourceIndex::build(entries.values());
         let resources = resources.map_err(|ambiguous| errors.extend(ambiguous)).unwrap_or_default();
-        if errors.is_empty() { Ok(Self { entries, resources }) } else { Err(errors) }
+        let needs_scopes = entries.values().any(|entry| !entry.definition.scopes.is_empty());
+        if errors.is_empty() { Ok(Self { entries, resources, needs_scopes }) } else { Err(errors) }
     }
 
     /// The same as `policies` leave it: results that they change have other schemas. Before the
@@ -117,6 +122,23 @@ impl ToolCatalog {
             return None;
         }
         self.resources.find(name).map(|(entry, arguments)| (Arc::clone(entry), arguments))
+    }
+
+    /// The scopes that the endpoint which a call means needs, when the caller's token does not have all
+    /// of them. Asked before a call: a client can get them by a new login, and has to be told so
+    /// before anything is done.
+    #[must_use]
+    pub fn missing_scopes(&self, kind: EndpointKind, subject: &str, caller: &Principal) -> Option<&ScopeSet> {
+        if !self.needs_scopes {
+            return None;
+        }
+        let named = self.get(kind, subject);
+        let entry = named.or_else(|| match kind {
+            EndpointKind::Resource => self.resources.find(subject).map(|(entry, _)| entry),
+            EndpointKind::Tool | EndpointKind::Prompt => None,
+        });
+        let needed = &entry?.definition.scopes;
+        (!caller.holds(needed)).then_some(needed)
     }
 
     /// All endpoints in the order of their names.

@@ -61,6 +61,7 @@ fn tool(name: &str, types: Vec<(&str, TypeDefinition)>, returns: Option<TypeDefi
         returns,
         sql: Arc::from(format!("SELECT '{name}'")),
         needs_external_token: false,
+        scopes: crate::model::scope::ScopeSet::default(),
         policies: crate::model::policy::PolicySet::default(),
         path: PathBuf::from(format!("tools/{name}.yml")),
     }

@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::{Principal, User};
-use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::tool_calls::CallTool;
 use serde_json::{Map, Value};
@@ -166,8 +165,8 @@ pub(super) fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>
         capabilities: list_of("capabilities"),
         claims: value.clone(),
     };
-    let principal =
-        Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() };
+    // The operator needs no scopes: nothing of a command goes through the door that asks for them.
+    let principal = Principal { user: Some(Arc::new(user)), ..Principal::anonymous() };
     Ok((principal, external_token))
 }
 

@@ -20,7 +20,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &m
     let template = uri.as_ref().zip(contents.name.as_ref()).and_then(|(field, text)| read_template(field, text));
     let title = table.get("name").and_then(|field| field.nonempty_text());
     let mime_type = table.get("mime_type").map(|field| read_mime_type(&field));
-    let shared = Shared::read(table, contents);
+    let shared = Shared::read(table, place, contents);
     let returns = table.get("return").and_then(|field| type_definition::read(&field));
     let sql = read_sql(table, place, EndpointKind::Resource);
     let template = template?;

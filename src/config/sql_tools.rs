@@ -4,6 +4,7 @@ use super::reader::{Field, Table};
 use mxcp_actors::model::endpoint::{EndpointForm, SQL_ARGUMENT, SqlSource};
 use mxcp_actors::model::policy::PolicySet;
 use mxcp_actors::model::schema::{TypeDefinition, TypeKind};
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use std::path::PathBuf;
 
@@ -83,6 +84,7 @@ fn tool(name: &str, description: String, parameters: Vec<Parameter>, sql: Option
         returns: None,
         sql: sql.unwrap_or_default().into(),
         needs_external_token: false,
+        scopes: ScopeSet::default(),
         policies: PolicySet::default(),
         path: PathBuf::from(PLACE),
     }

@@ -1,11 +1,13 @@
 //! An endpoint file: the frame that all kinds share, and the tool in it.
 
+use super::authorization::read_endpoint_scopes;
 use super::endpoint_file::EndpointKind;
 use super::reader::{Field, Table};
 use super::{endpoint_tests, files, policy_rules, prompt_file, resource_file, type_definition};
 use crate::sql_text::may_read_external_token;
 use mxcp_actors::model::endpoint::EndpointForm;
 use mxcp_actors::model::policy::PolicySet;
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,8 @@ pub(super) struct FilePlace<'a> {
     pub(super) path: &'a Path,
     /// The file as it is named in errors.
     pub(super) name: &'a Path,
+    /// Whether callers have tokens, with scopes.
+    pub(super) has_authentication: bool,
 }
 
 /// What a file turned out to hold.
@@ -76,7 +80,7 @@ fn read_definition(
 
 fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Option<ToolDefinition> {
     contents.name = table.require("name").and_then(|field| read_name(&field));
-    let shared = Shared::read(table, contents);
+    let shared = Shared::read(table, place, contents);
     let annotations = table.get("annotations").and_then(|field| field.table(|table| Some(read_annotations(table))));
     let returns = table.get("return").and_then(|field| type_definition::read(&field));
     let sql = read_sql(table, place, EndpointKind::Tool);
@@ -91,10 +95,12 @@ pub(super) struct Shared {
     pub(super) parameters: Vec<Parameter>,
     /// `None` when they could not be read, which must not be taken for no rules.
     policies: Option<PolicySet>,
+    /// As above.
+    scopes: Option<ScopeSet>,
 }
 
 impl Shared {
-    pub(super) fn read(table: &mut Table<'_, '_>, contents: &mut Contents) -> Self {
+    pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Self {
         contents.is_disabled = table.get("enabled").and_then(|field| field.boolean()) == Some(false);
         let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
         let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters));
@@ -104,6 +110,7 @@ impl Shared {
             tags: table.get("tags").and_then(|field| field.texts()).unwrap_or_default(),
             parameters,
             policies: policies.unwrap_or_else(|| Some(PolicySet::default())),
+            scopes: read_endpoint_scopes(table, place.has_authentication),
         }
     }
 
@@ -125,6 +132,7 @@ impl Shared {
             returns: None,
             needs_external_token: may_read_external_token(&sql),
             sql: sql.into(),
+            scopes: self.scopes?,
             policies: self.policies?,
             path: place.name.to_owned(),
         })

@@ -1,10 +1,13 @@
 //! From endpoint files to definitions that every worker shares.
 
 use crate::adapters::duckdb::DuckDbEngine;
-use crate::config::{AuthConfiguration, Configuration, ProviderSettings, VerifierConfiguration};
+use crate::config::{
+    AuthConfiguration, AuthorizationConfiguration, Configuration, ProviderSettings, VerifierConfiguration,
+};
 use anyhow::anyhow;
 use mxcp_actors::policy::{Endpoint, PolicyBook, PolicyCompileError};
 use mxcp_actors::ports::sql_engine::SqlEngine;
+use mxcp_actors::scope_rules::ScopeRules;
 use mxcp_actors::supervisor::Definitions;
 use mxcp_actors::tool_calls::ToolCatalog;
 use mxcp_actors::user_mapping::UserMapping;
@@ -18,7 +21,8 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     match compiled {
         Ok((catalog, book)) if faults.is_empty() => {
             let user_mapping = Arc::new(user_mapping(&configuration.auth));
-            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping })
+            let scope_rules = Arc::new(scope_rules(&configuration.auth));
+            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping, scope_rules })
         }
         compiled => {
             let mut all = compiled.err().unwrap_or_default();
@@ -79,6 +83,11 @@ fn user_mapping(auth: &AuthConfiguration) -> UserMapping {
     let of_issuer = |issuer: &VerifierConfiguration| (issuer.provider_name.clone(), issuer.claim_mappings.clone());
     let by_provider = auth.providers.iter().map(of_provider).chain(auth.verifier.iter().map(of_issuer));
     UserMapping::new(by_provider.collect(), auth.user_mapping.clone())
+}
+
+fn scope_rules(auth: &AuthConfiguration) -> ScopeRules {
+    let AuthorizationConfiguration { hierarchy, grants, .. } = auth.authorization.clone();
+    ScopeRules::new(hierarchy, grants, auth.clients.iter().map(|client| (&client.id, &client.scopes)))
 }
 
 async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {

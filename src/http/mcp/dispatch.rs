@@ -13,6 +13,7 @@ use futures_util::future::LocalBoxFuture;
 use mxcp_actors::mcp_sessions::McpSession;
 use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::principal::Principal;
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::tool_calls::{CallTool, CallToolError, ToolResult};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -39,6 +40,13 @@ pub(super) enum Outcome {
     Initialize(Answer, &'static str),
     /// A call that takes its time.
     Call(LocalBoxFuture<'static, Answer>),
+    /// The caller's token does not allow it.
+    MissingScopes {
+        /// What they called.
+        operation: String,
+        /// What it needs, beyond what everything needs.
+        needed: ScopeSet,
+    },
     /// A stream that stays open.
     Subscription(Subscription),
 }
@@ -52,14 +60,11 @@ impl Request<'_> {
         let documents = &self.state.shared.documents;
         let ready = |result: &str| Ok(Outcome::Ready(Answer::result_json(&self.id, result)));
         match (self.era, self.method) {
-            (_, "tools/call") => self.call(EndpointKind::Tool).map(Outcome::Call),
+            (_, "tools/call") => self.call(EndpointKind::Tool),
             (_, "resources/read") if documents.listings().has(EndpointKind::Resource) => {
-                self.call(EndpointKind::Resource).map(Outcome::Call)
+                self.call(EndpointKind::Resource)
             }
-            (_, "prompts/get") if documents.listings().has(EndpointKind::Prompt) => {
-                self.call(EndpointKind::Prompt).map(Outcome::Call)
-            }
-            (_, "tools/list") => self.whole_list().and_then(|()| ready(documents.tools(self.era))),
+            (_, "prompts/get") if documents.listings().has(EndpointKind::Prompt) => self.call(EndpointKind::Prompt),
             (Era::Modern, "server/discover") => ready(documents.discovery()),
             (Era::Modern, "subscriptions/listen") => {
                 Subscription::read(self.id, self.params, documents).map(Outcome::Subscription)
@@ -73,8 +78,8 @@ impl Request<'_> {
                 let (revision, result) = documents.initialized(&requested);
                 Ok(Outcome::Initialize(Answer::result_json(&self.id, result), revision))
             }
-            (era, method) => match documents.listings().of(method, era) {
-                Some(listing) => self.whole_list().and_then(|()| ready(listing)),
+            (era, method) => match documents.listings().of(method, era, self.principal) {
+                Some(listing) => self.whole_list().and_then(|()| ready(&listing)),
                 None => Err(Fault::UnknownMethod(method.to_owned())),
             },
         }
@@ -98,8 +103,12 @@ impl Request<'_> {
         subject.ok_or_else(|| Fault::InvalidParams(format!("params.{key} is missing or no string")))
     }
 
-    fn call(self, kind: EndpointKind) -> Result<LocalBoxFuture<'static, Answer>, Fault> {
+    fn call(self, kind: EndpointKind) -> Result<Outcome, Fault> {
         let name = self.subject(kind)?;
+        if let Some(needed) = self.state.tools.catalog().missing_scopes(kind, &name, self.principal) {
+            let needed = needed.clone();
+            return Ok(Outcome::MissingScopes { operation: name, needed });
+        }
         let arguments = if kind == EndpointKind::Resource { None } else { self.params.arguments };
         let call = CallTool {
             principal: Arc::clone(self.principal),
@@ -114,7 +123,7 @@ impl Request<'_> {
         let sessions = state.shared.sessions.as_ref();
         let in_flight =
             self.session.and_then(|session| sessions.map(|sessions| sessions.begin_call(&session, id.as_json())));
-        Ok(Box::pin(async move {
+        Ok(Outcome::Call(Box::pin(async move {
             let outcome = match in_flight {
                 None => state.tools.call_tool(call).await,
                 Some(mut in_flight) => tokio::select! {
@@ -129,7 +138,7 @@ impl Request<'_> {
                 EndpointKind::Prompt => use_prompt(&outcome, era, documents).map(|it| Answer::result(&id, &it)),
             };
             answer.unwrap_or_else(|fault| Answer::fault(Some(&id), &fault, era))
-        }))
+        })))
     }
 }
 
