@@ -199,11 +199,18 @@ fn full_site_yaml_names_every_key_that_a_site_file_may_have() {
     assert_names_every_key("full-site.yaml", &keys, 25);
 }
 
+/// A project where people sign in, as scopes of endpoints want it.
+fn project_with_people() -> Project {
+    let project = Project::new(PLAIN_SITE).with_user(&read("local-users.yaml"));
+    let names = ["ADA_PASSWORD_HASH", "BEN_PASSWORD_HASH"];
+    names.into_iter().fold(project, |project, name| project.with_env(name, PASSWORD_HASH))
+}
+
 #[test]
 fn the_files_of_resources_and_prompts_name_every_key_that_they_may_have() {
     for (name, place) in [("full-resource.yaml", "resources/r.yml"), ("full-prompt.yaml", "prompts/p.yml")] {
         let load = |text: &str| {
-            let project = Project::new(PLAIN_SITE);
+            let project = project_with_people();
             project.write(place, text);
             project
         };
@@ -222,13 +229,8 @@ fn the_files_of_resources_and_prompts_name_every_key_that_they_may_have() {
 
 #[test]
 fn full_tool_yaml_names_every_key_that_a_tool_file_may_have() {
-    // Scopes are for servers where people sign in.
-    let user = read("local-users.yaml");
     let load = |text: &str| {
-        let project = Project::new(PLAIN_SITE).with_user(&user);
-        let project = ["ADA_PASSWORD_HASH", "BEN_PASSWORD_HASH"]
-            .into_iter()
-            .fold(project, |project, name| project.with_env(name, PASSWORD_HASH));
+        let project = project_with_people();
         project.write("tools/t.yml", text);
         project
     };
