@@ -108,7 +108,8 @@ fn segments(project: &Project) -> Vec<PathBuf> {
     let entries = fs::read_dir(project.root().join("audit")).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_string_lossy().contains(".jsonl"));
-    paths.sort();
+    // Several begun within one second do not sort by their names.
+    paths.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
     paths
 }
 
