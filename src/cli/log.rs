@@ -24,6 +24,7 @@ use table::Screen;
 use wishes::FilterArgs;
 
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct LogArgs {
     #[command(subcommand)]
@@ -48,7 +49,7 @@ pub(super) struct LogArgs {
     /// Write every record that matches to this CSV file, with all that it holds
     #[arg(long, value_name = "FILE", conflicts_with = "export_duckdb")]
     export_csv: Option<PathBuf>,
-    /// Add every record that matches to the table audit_logs of this database, unless it is there
+    /// Add every record that matches to the table `audit_logs` of this database, unless it is there
     #[arg(long, value_name = "FILE")]
     export_duckdb: Option<PathBuf>,
     /// Use this profile

@@ -3,10 +3,11 @@
 
 mod definitions;
 mod identity;
+mod local;
 mod stores;
 mod verifier;
 
-pub use definitions::{sql_faults, tool_faults};
+pub use definitions::{endpoints, sql_faults, tool_faults};
 pub use identity::identity_providers;
 pub use stores::{new_home, persistence_settings, surroundings};
 pub use verifier::trusted_issuer;
@@ -21,7 +22,6 @@ use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{ClientDocuments, Configuration, HttpSettings};
 use crate::http::AppState;
-use crate::http::admin::{AdminServer, LocalSocket};
 use crate::http::audit::AuditViewing;
 use crate::http::cookies::Cookies;
 use crate::http::handover::StopSignal;
@@ -34,6 +34,7 @@ use crate::http::server::{self, ServerParts};
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context as _, anyhow};
 use definitions::definitions;
+use local::LocalAnswers;
 use mxcp_actors::authorization::LoginMethods;
 use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
@@ -44,12 +45,10 @@ use mxcp_actors::settings::{ClientDocumentSettings, Settings};
 use mxcp_actors::supervisor::{Definitions, Ports, Supervisor};
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use stores::{Kept, audit_store, stores, stores_in_memory};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// The most clients that may be registered at a time: about 100 MB of memory.
 const REGISTERED_CLIENTS_MAX: u64 = 100_000;
@@ -103,7 +102,7 @@ impl Daemon {
         let ports = ports(&settings, Arc::clone(&engine), kept, people, guard)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
-        let local = LocalAnswers::start(configuration, &supervisor)?;
+        let local = LocalAnswers::start(&configuration.audit, supervisor.handles().audit_log.clone())?;
         let (stopping, is_stopping) = watch::channel(false);
         let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
         let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
@@ -155,31 +154,6 @@ impl Daemon {
         supervisor.stop().await;
         tokio::task::spawn_blocking(move || engine.close()).await?;
         outcome
-    }
-}
-
-/// What answers local programs.
-struct LocalAnswers {
-    admin: AdminServer,
-    serving: JoinHandle<io::Result<()>>,
-}
-
-impl LocalAnswers {
-    /// Opens the local socket, if there is a log to be asked for.
-    fn start(configuration: &Configuration, supervisor: &Supervisor) -> anyhow::Result<Option<Self>> {
-        let audit = &configuration.audit;
-        let Some(path) = audit.socket.as_deref().filter(|_| audit.is_enabled) else { return Ok(None) };
-        let log = supervisor.handles().audit_log.clone();
-        let (admin, server) =
-            AdminServer::start(log, LocalSocket::open(path)?).context("cannot serve local programs")?;
-        Ok(Some(Self { admin, serving: actix_rt::spawn(server) }))
-    }
-
-    async fn stop(self) {
-        self.admin.stop().await;
-        if let Ok(Err(error)) = self.serving.await {
-            tracing::warn!(%error, "the local socket's server ended with an error");
-        }
     }
 }
 

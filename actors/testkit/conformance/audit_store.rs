@@ -43,8 +43,8 @@ async fn records_come_newest_first(store: &dyn AuditStore) {
 }
 
 async fn a_filter_counts_before_the_limit(store: &dyn AuditStore) {
-    let names = ["a", "b"].map(|name| AuditName::Event(name.to_owned())).to_vec();
-    let named = AuditFilter { names, ..AuditFilter::default() };
+    let either = ["a", "b"].map(|name| AuditName::Event(name.to_owned())).to_vec();
+    let named = AuditFilter { names: either, ..AuditFilter::default() };
     assert_eq!(newest(store, named.clone(), 3).await, [5, 3, 2]);
     let failed = AuditFilter { statuses: vec![OperationStatus::Error], ..named };
     assert_eq!(newest(store, failed, 10).await, [3, 2]);

@@ -8,7 +8,7 @@ use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Sender, channel};
 
 /// After how many lines that were not read closely one is, for its age.
 const AGE_CHECK: u32 = 512;
@@ -46,73 +46,88 @@ fn search_rest(
     limit: usize,
     threads: usize,
 ) -> Result<Vec<AuditRecord>, AuditFileError> {
-    let board = Board::new(segments.len(), limit);
+    let board = Board { limit, next: AtomicUsize::new(0), end: AtomicUsize::new(segments.len()) };
+    let mut results = Results { limit, outcomes: (0..segments.len()).map(|_| None).collect() };
     std::thread::scope(|scope| {
-        // The thread that asks works too.
-        for _ in 1..threads.min(segments.len()) {
-            scope.spawn(|| board.work(judge, segments));
+        let (report, reports) = channel();
+        for _ in 0..threads.clamp(1, segments.len().max(1)) {
+            let (report, board) = (report.clone(), &board);
+            scope.spawn(move || board.work(judge, segments, &report));
         }
-        board.work(judge, segments);
+        drop(report);
+        for (at, outcome) in reports {
+            if let Some(end) = results.note(at, outcome) {
+                board.end.fetch_min(end, Ordering::Relaxed);
+            }
+        }
     });
-    board.into_records()
+    results.into_records()
 }
 
-/// Who searches what, and what was found.
+type Outcome = Result<Found, AuditFileError>;
+
+/// Who searches what.
 struct Board {
     limit: usize,
     /// The segment that nobody has taken yet.
     next: AtomicUsize,
     /// The segment from which on nothing is needed.
     end: AtomicUsize,
-    outcomes: Mutex<Vec<Option<Result<Found, AuditFileError>>>>,
 }
 
 impl Board {
-    fn new(segments: usize, limit: usize) -> Self {
-        let outcomes = Mutex::new((0..segments).map(|_| None).collect());
-        Self { limit, next: AtomicUsize::new(0), end: AtomicUsize::new(segments), outcomes }
-    }
-
     fn is_needed(&self, at: usize) -> bool {
         at < self.end.load(Ordering::Relaxed)
     }
 
     /// Searches one segment after the other until there is none left.
-    fn work(&self, judge: &Judge<'_>, segments: &[PathBuf]) {
+    fn work(&self, judge: &Judge<'_>, segments: &[PathBuf], report: &Sender<(usize, Outcome)>) {
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = segments.get(at).filter(|_| self.is_needed(at)) else { return };
-            self.note(at, search_segment(judge, path, self.limit, &|| self.is_needed(at)));
-        }
-    }
-
-    fn note(&self, at: usize, outcome: Result<Found, AuditFileError>) {
-        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = outcomes.get_mut(at) {
-            *place = Some(outcome);
-        }
-        let mut count = 0;
-        for (at, outcome) in outcomes.iter().enumerate() {
-            let is_last = match outcome {
-                None => return,
-                Some(Ok(found)) => {
-                    count += found.records.len();
-                    found.is_end || count >= self.limit
-                }
-                Some(Err(_)) => true,
-            };
-            if is_last {
-                self.end.fetch_min(at + 1, Ordering::Relaxed);
+            let outcome = search_segment(judge, path, self.limit, &|| self.is_needed(at));
+            if report.send((at, outcome)).is_err() {
                 return;
             }
         }
     }
+}
 
+/// What was found in each segment.
+struct Results {
+    limit: usize,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl Results {
+    /// Notes an outcome, and tells from which segment on nothing is needed once that is known.
+    fn note(&mut self, at: usize, outcome: Outcome) -> Option<usize> {
+        *self.outcomes.get_mut(at)? = Some(outcome);
+        let mut count = 0;
+        for (at, outcome) in self.outcomes.iter().enumerate() {
+            let is_last = match outcome.as_ref()? {
+                Ok(found) => {
+                    count += found.records.len();
+                    found.is_end || count >= self.limit
+                }
+                Err(_) => true,
+            };
+            if is_last {
+                return Some(at + 1);
+            }
+        }
+        None
+    }
+
+    /// What was found in the segments that were needed.
     fn into_records(self) -> Result<Vec<AuditRecord>, AuditFileError> {
-        let outcomes = self.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut records = Vec::new();
-        for found in outcomes.into_iter().take(self.end.into_inner()).flatten() {
-            records.extend(found?.records);
+        for outcome in self.outcomes.into_iter().map_while(|outcome| outcome) {
+            let found = outcome?;
+            records.extend(found.records);
+            if found.is_end || records.len() >= self.limit {
+                break;
+            }
         }
         records.truncate(self.limit);
         Ok(records)

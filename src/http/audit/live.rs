@@ -36,6 +36,17 @@ pub(in crate::http) enum LiveError {
     Store(#[from] StoreError),
 }
 
+/// What is still to be read of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CatchUp {
+    /// Nothing: the subscription tells all.
+    Done,
+    /// Everything up to the number from which the subscription tells all.
+    To(u64),
+    /// Whatever it has: the subscription has passed over some.
+    ToEnd,
+}
+
 /// The log from some point on.
 #[derive(Debug)]
 pub(in crate::http) struct LiveLog {
@@ -44,8 +55,7 @@ pub(in crate::http) struct LiveLog {
     subscription: Subscription,
     /// What was read of the store and not yet shown.
     read: VecDeque<AuditRecord>,
-    /// The number up to which the store is still to be read; without a bound after a gap.
-    catch_up: Option<Option<u64>>,
+    catch_up: CatchUp,
     /// The number up to which everything was shown or will not be.
     seen: u64,
     /// Whether the log does not reach as far as was asked for.
@@ -66,13 +76,20 @@ impl LiveLog {
         // First the subscription: whatever comes while the store is read is heard of by it.
         let subscription = log.subscribe().await?;
         let last = subscription.last_sequence();
-        let mut live =
-            Self { log, filter, subscription, read: VecDeque::new(), catch_up: None, seen: last, is_anew: false };
+        let mut live = Self {
+            log,
+            filter,
+            subscription,
+            read: VecDeque::new(),
+            catch_up: CatchUp::Done,
+            seen: last,
+            is_anew: false,
+        };
         match start {
             Start::After(after) => {
                 live.is_anew = after > last;
                 live.seen = if live.is_anew { 0 } else { after };
-                live.catch_up = (live.seen < last).then_some(Some(last));
+                live.catch_up = CatchUp::To(last);
             }
             Start::Newest(0) => {}
             Start::Newest(limit) => {
@@ -105,8 +122,8 @@ impl LiveLog {
                 let line = serde_json::to_string(&record).map_err(|error| StoreError { detail: error.to_string() })?;
                 return Ok(Some(LiveLine { sequence: record.sequence, line: line.into() }));
             }
-            if let Some(up_to) = self.catch_up {
-                self.read_page(up_to).await?;
+            if self.catch_up != CatchUp::Done {
+                self.read_page().await?;
                 continue;
             }
             match self.subscription.next().await {
@@ -118,20 +135,24 @@ impl LiveLog {
                     }
                 }
                 // What was missed is in the store.
-                Heard::Skipped(_) => self.catch_up = Some(None),
+                Heard::Skipped(_) => self.catch_up = CatchUp::ToEnd,
                 Heard::End => return Ok(None),
             }
         }
     }
 
-    async fn read_page(&mut self, up_to: Option<u64>) -> Result<(), StoreError> {
+    async fn read_page(&mut self) -> Result<(), StoreError> {
+        let up_to = match self.catch_up {
+            CatchUp::To(number) => Some(number),
+            CatchUp::Done | CatchUp::ToEnd => None,
+        };
         let filter = AuditFilter { after: Some(self.seen), up_to, ..self.filter.clone() };
         let page = self.log.read_oldest(filter, PAGE).await?;
         let is_last = page.len() < PAGE;
         let last = page.last().map_or(self.seen, |record| record.sequence);
         self.seen = if is_last { up_to.unwrap_or(last).max(last) } else { last };
         if is_last {
-            self.catch_up = None;
+            self.catch_up = CatchUp::Done;
         }
         self.read = page.into();
         Ok(())

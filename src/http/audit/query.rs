@@ -76,7 +76,7 @@ impl AuditQuery {
             "limit" => {
                 self.limit = Some(value.parse().ok().filter(|limit| *limit <= LIMIT_MAX).ok_or_else(invalid)?);
             }
-            _ => return Err(QueryError::Unknown(name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect())),
+            _ => return Err(QueryError::Unknown(name.chars().filter(char::is_ascii_graphic).take(40).collect())),
         }
         Ok(())
     }
