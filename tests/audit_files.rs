@@ -62,7 +62,7 @@ impl Served {
         }
         let told = || fs::read_to_string(project.root().join("serve.log")).unwrap();
         let address = address.unwrap_or_else(|| panic!("not started: {}", told()));
-        Self { process, address, http: Client::new() }
+        Self { process, address, http: Client::builder().build().unwrap() }
     }
 
     async fn answer(&self) -> Value {
