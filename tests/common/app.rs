@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) http_fetch: Value,
     /// The profile's `auth`.
     pub(crate) auth: Value,
+    /// The profile's `audit`, which the site file has.
+    pub(crate) audit: Value,
     /// The tools by file name.
     pub(crate) tools: BTreeMap<&'static str, Value>,
 }
@@ -43,6 +45,7 @@ impl Default for Setup {
                 {"username": "ada", "password_hash": ada, "name": "Ada Falk", "email": "ada@example.com", "role": "admin"},
                 {"username": "ben", "password_hash": ben, "role": "analyst"},
             ]}}),
+            audit: json!({"enabled": true}),
             tools: BTreeMap::from([("whoami", tool("SELECT get_username() AS username"))]),
         }
     }
@@ -85,7 +88,7 @@ impl Setup {
     pub(crate) fn write(&self) -> Project {
         let site = json!({
             "mxcp": 1, "project": "bookshop", "profile": "default",
-            "profiles": {"default": {"audit": {"enabled": true}}},
+            "profiles": {"default": {"audit": self.audit}},
         });
         let project = Project::new(&site.to_string()).with_user(&self.user_file());
         for (name, tool) in &self.tools {
