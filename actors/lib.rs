@@ -25,6 +25,7 @@ pub mod mcp_sessions;
 pub mod model;
 pub mod policy;
 pub mod ports;
+pub mod scope_rules;
 pub mod sessions;
 pub mod settings;
 pub mod supervisor;

@@ -76,6 +76,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// Scopes that every call needs.
     pub required_scopes: ScopeSet,
+    /// Scopes that exist besides: those of endpoints, of grants and of the hierarchy.
+    pub further_scopes: ScopeSet,
     /// Clients from the configuration.
     pub configured_clients: Vec<Client>,
     /// Whether clients may register themselves.
@@ -85,6 +87,8 @@ pub struct Settings {
     /// Which clients may come with a metadata document instead of a registration; `None` when none
     /// may.
     pub client_documents: Option<ClientDocumentSettings>,
+    /// The roles whose people may see the audit log in the browser.
+    pub audit_viewers: Vec<String>,
     /// How long one query may run.
     pub query_deadline: Duration,
     /// The most rows that one query may return.
@@ -118,7 +122,7 @@ impl Settings {
     #[must_use]
     pub fn scope_catalogue(&self) -> ScopeSet {
         let mut catalogue: ScopeSet = [Self::DEFAULT_SCOPE].into_iter().collect();
-        catalogue = catalogue.union(&self.required_scopes);
+        catalogue = catalogue.union(&self.required_scopes).union(&self.further_scopes);
         for client in &self.configured_clients {
             catalogue = catalogue.union(&client.scope);
         }

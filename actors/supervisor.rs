@@ -26,6 +26,7 @@ use crate::ports::session_store::SessionStore;
 use crate::ports::signature_verifier::SignatureVerifier;
 use crate::ports::sql_engine::SqlEngine;
 use crate::ports::upstream_idp::UpstreamIdp;
+use crate::scope_rules::ScopeRules;
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::Settings;
 use crate::token_refresh::{RefreshMemory, Refresher, TokenRefreshHandle};
@@ -65,7 +66,7 @@ pub struct Ports {
 }
 
 /// What every worker shares read-only.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Definitions {
     /// The tools.
     pub catalog: Arc<ToolCatalog>,
@@ -73,14 +74,17 @@ pub struct Definitions {
     pub policy_book: Arc<PolicyBook>,
     /// What the operator says about people.
     pub user_mapping: Arc<UserMapping>,
+    /// Who may have which scopes.
+    pub scope_rules: Arc<ScopeRules>,
 }
 
 /// Who may still be signed in from an earlier run.
-fn people(login_methods: &LoginMethods, mapping: &Arc<UserMapping>) -> People {
+fn people(login_methods: &LoginMethods, definitions: &Definitions) -> People {
     People {
         directory: login_methods.directory().cloned(),
         providers: providers(login_methods).iter().map(|idp| idp.name().to_owned()).collect(),
-        mapping: Arc::clone(mapping),
+        mapping: Arc::clone(&definitions.user_mapping),
+        scope_rules: Arc::clone(&definitions.scope_rules),
     }
 }
 
@@ -134,7 +138,7 @@ impl Supervisor {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
             audit_log: audit_log.clone(),
-            people: people(&ports.login_methods, &definitions.user_mapping),
+            people: people(&ports.login_methods, &definitions),
             ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&owners, session_ports, settings.lifetimes, guard("sessions")).await?;
@@ -224,6 +228,7 @@ impl Supervisor {
         drop(authorization);
         token_refresh.finish_revocations().await;
         drop(token_refresh);
+        sessions.flush_scope_refusals().await;
         drop((client_registry, authorization_codes, sessions));
         if let Err(error) = audit_log.flush().await {
             tracing::error!(%error, "the audit log was not flushed before the end");

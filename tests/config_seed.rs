@@ -139,7 +139,7 @@ fn a_secret_of_the_vault_is_known_and_to_come() {
 
 #[test]
 fn the_authorization_and_clients_samples_load() {
-    let required = load(&with_auth(sample!("authorization"))).auth.required_scopes;
+    let required = load(&with_auth(sample!("authorization"))).auth.authorization.required_scopes;
     assert_eq!(required.to_string(), "mxcp:access mxcp:admin");
 
     let clients = load(&with_auth(sample!("clients"))).auth.clients;

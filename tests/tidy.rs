@@ -140,7 +140,8 @@ fn actors_ask_only_below(source: &Source, ranks: &BTreeMap<String, u8>) -> Vec<S
 }
 
 /// Folders of `actors/` that are no actors.
-const OTHER_FOLDERS: [&str; 6] = ["expression", "model", "ports", "supervisor", "testkit", "user_mapping"];
+const OTHER_FOLDERS: [&str; 7] =
+    ["expression", "model", "ports", "scope_rules", "supervisor", "testkit", "user_mapping"];
 
 /// The second actor's folder is already familiar.
 fn actor_folders_have_one_shape(paths: &[String], ranks: &BTreeMap<String, u8>) -> Vec<String> {

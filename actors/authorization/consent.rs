@@ -9,6 +9,7 @@ use crate::model::audit_event::OperationStatus;
 use crate::model::client::Client;
 use crate::model::grant::{AuthorizationRequest, LoginPurpose, LoginStage, PendingLogin};
 use crate::model::oauth_error::OAuthErrorCode;
+use crate::model::principal::User;
 use crate::model::secret::Secret;
 
 impl Authorizer {
@@ -26,8 +27,8 @@ impl Authorizer {
             // Who it will be is not known before they have chosen where to sign in.
             Some(LoginMethod::Provider(_)) | None => None,
         };
-        let username = known.map(|signed_in| signed_in.user.username);
-        self.consent_page(client, request, browser, (LoginStage::AwaitingConsent, username)).await
+        let user = known.map(|signed_in| signed_in.user);
+        self.consent_page(client, request, browser, (LoginStage::AwaitingConsent, user)).await
     }
 
     /// Where the person will log in, in words.
@@ -44,8 +45,14 @@ impl Authorizer {
         client: &Client,
         request: AuthorizationRequest,
         browser: &Browser,
-        (stage, username): (LoginStage, Option<String>),
+        (stage, user): (LoginStage, Option<User>),
     ) -> Result<NextStep, LoginError> {
+        // The approval is for all of it, also for what the person may come to have later.
+        let scopes = &request.scopes;
+        let all = self.sessions.scope_rules().closure(scopes);
+        let implied = all.iter().filter(|scope| !scopes.contains(scope));
+        let granted = user.as_ref().map(|user| self.granted(&request, user));
+        let is_withheld = |scope: &&str| granted.as_ref().is_some_and(|granted| !granted.contains(scope));
         let prompt = ConsentPrompt {
             client_name: client.name.clone(),
             client_id: client.id.to_string(),
@@ -54,10 +61,12 @@ impl Authorizer {
             redirect_destination: request.redirect_uri.destination(),
             redirect_scheme: request.redirect_uri.scheme().to_owned(),
             is_redirect_local: request.redirect_uri.is_local(),
-            scopes: request.scopes.iter().map(str::to_owned).collect(),
+            scopes: scopes.iter().map(str::to_owned).collect(),
+            implied_scopes: implied.map(str::to_owned).collect(),
+            withheld_scopes: scopes.iter().filter(is_withheld).map(str::to_owned).collect(),
             provider_title: self.provider_titles(),
             provider_scopes: self.login_methods.only().map(LoginMethod::requested_scopes).unwrap_or_default(),
-            username,
+            username: user.map(|user| user.username),
             handle: Secret::default(),
             csrf: Secret::default(),
         };

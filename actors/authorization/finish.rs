@@ -5,13 +5,17 @@ use super::messages::{BrowserStep, LoginError, NextStep, Visitor};
 use super::rules::error_redirect;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::grant::{AuthorizationRequest, Consent, LoginPurpose, LoginStage, SignedIn};
-use crate::model::ids::UserId;
+use crate::model::ids::{ClientId, UserId};
 use crate::model::oauth_error::{OAuthError, OAuthErrorCode};
+use crate::model::principal::User;
 use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
 use crate::sessions::NewSession;
 use serde_json::json;
 use std::time::Duration;
+
+/// What somebody is told who may have nothing of what the client asks for.
+const NOT_ENTITLED: &str = "the person is not entitled to any of the scopes that were asked for";
 
 /// How long an approval is remembered.
 const CONSENT_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -32,9 +36,9 @@ impl Authorizer {
             LoginPurpose::Client(request) if !is_expected => {
                 let client = self.client_registry.recall_client(request.client_id.clone()).await?;
                 let client = client.ok_or(LoginError::Unknown)?;
-                let username = Some(signed_in.user.username.clone());
+                let user = Some(signed_in.user.clone());
                 let stage = LoginStage::AwaitingUserConsent(Box::new(signed_in));
-                self.consent_page(&client, *request, browser, (stage, username)).await
+                self.consent_page(&client, *request, browser, (stage, user)).await
             }
             purpose => self.finish(purpose, signed_in, browser, visitor).await,
         }
@@ -60,7 +64,13 @@ impl Authorizer {
                 opened.cookie.map(|session| NextStep::SignedIn { session }).ok_or(LoginError::Unknown)
             }
             LoginPurpose::Client(request) => {
-                let opened = self.sessions.open_session(self.new_session(Some(&request), signed_in)).await?;
+                let granted = self.granted(&request, &signed_in.user);
+                if granted.is_empty() && !request.scopes.is_empty() {
+                    caller.client_id = Some(request.client_id.clone());
+                    return self.refuse_entitlement(&request, caller).await;
+                }
+                let session = self.new_session(Some((&request.client_id, granted)), signed_in);
+                let opened = self.sessions.open_session(session).await?;
                 self.authorization_codes.record_consent(self.consent(&request, browser, user_id)).await?;
                 self.client_registry.mark_client_used(request.client_id.clone()).await?;
                 let code = self.authorization_codes.issue_code(opened.id.clone(), (*request).clone()).await?;
@@ -82,10 +92,28 @@ impl Authorizer {
         Ok(self.record(event).await?)
     }
 
-    fn new_session(&self, request: Option<&AuthorizationRequest>, signed_in: SignedIn) -> NewSession {
+    /// What a person gets of what a client asks for: what they are entitled to.
+    pub(super) fn granted(&self, request: &AuthorizationRequest, user: &User) -> ScopeSet {
+        let reach = self.sessions.login_reach(user, &request.client_id);
+        self.sessions.scope_rules().grant(&request.scopes, &reach)
+    }
+
+    /// A token that allows nothing would only be refused later, by every call.
+    async fn refuse_entitlement(
+        &self,
+        request: &AuthorizationRequest,
+        caller: AuditCaller,
+    ) -> Result<NextStep, LoginError> {
+        let error = format!("{NOT_ENTITLED}: {}", request.scopes);
+        self.record_login("auth.login_failed", OperationStatus::Error, caller, Some(error)).await?;
+        Ok(self.refuse(request, OAuthErrorCode::AccessDenied, NOT_ENTITLED).next)
+    }
+
+    fn new_session(&self, client: Option<(&ClientId, ScopeSet)>, signed_in: SignedIn) -> NewSession {
+        let (client_id, scopes) = client.map(|(id, scopes)| (id.clone(), scopes)).unzip();
         NewSession {
-            client_id: request.map(|request| request.client_id.clone()),
-            scopes: request.map_or_else(ScopeSet::default, |request| request.scopes.clone()),
+            client_id,
+            scopes: scopes.unwrap_or_default(),
             resource: self.settings.resource.clone(),
             user: signed_in.user,
             upstream: signed_in.upstream,

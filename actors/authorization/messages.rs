@@ -7,6 +7,7 @@ use crate::mailbox::Unavailable;
 use crate::model::client::ClientCredentials;
 use crate::model::oauth_error::OAuthError;
 use crate::model::principal::User;
+use crate::model::scope_hierarchy::Reach;
 use crate::model::secret::Secret;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::IssuedTokens;
@@ -115,6 +116,10 @@ pub struct ConsentPrompt {
     pub is_redirect_local: bool,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// What follows from them.
+    pub implied_scopes: Vec<String>,
+    /// Those that the person will not give, when it is known who that is: they are not entitled to them.
+    pub withheld_scopes: Vec<String>,
     /// Where the person will log in, unless they are known already.
     pub provider_title: String,
     /// What we ask of the provider.
@@ -376,10 +381,14 @@ pub struct CompleteLogin {
 pub struct Visit {
     /// Who.
     pub user: User,
+    /// What a login of theirs could give.
+    pub reach: Reach,
     /// The token against forgery of the sign-out form.
     pub csrf: Secret,
     /// When the session ends.
     pub expires_at: Timestamp,
+    /// Whether they may see the audit log.
+    pub is_audit_viewer: bool,
 }
 
 /// Why a visit could not be looked up or ended.
@@ -414,6 +423,27 @@ impl From<SessionError> for VisitError {
 #[rtype(result = "Result<Option<Visit>, VisitError>")]
 pub(crate) struct FindVisit {
     pub(crate) session: Secret,
+}
+
+/// What somebody may see who asks for the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewing {
+    /// Nobody is signed in.
+    SignedOut,
+    /// Their role is none of those that may.
+    Refused,
+    /// All of it.
+    Allowed,
+}
+
+/// Asks whether the person of that session may see the audit log. Sent by its page, which begins a
+/// view, and by the streams of that page, again and again. The begin and every refusal are recorded.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Viewing, VisitError>")]
+pub(crate) struct ViewAudit {
+    pub(crate) session: Secret,
+    pub(crate) is_begin: bool,
+    pub(crate) trace_id: Option<String>,
 }
 
 /// Ends a visit, or everything of that person. Sent by the sign-out form. Idempotent.

@@ -9,6 +9,7 @@ use crate::model::redirect_uri::RedirectUri;
 use crate::model::resource::Resource;
 use crate::model::scope::ScopeSet;
 use crate::model::secret::Secret;
+use crate::scope_rules::ScopeRules;
 use crate::settings::Settings;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -46,7 +47,7 @@ pub(super) fn check_request(
     parameters: &AuthorizeParameters,
     client: &Client,
     redirect_uri: RedirectUri,
-    settings: &Settings,
+    (settings, scope_rules): (&Settings, &ScopeRules),
 ) -> Result<AuthorizationRequest, OAuthError> {
     if let Some(name) = parameters.repeated.first() {
         return Err(invalid_request(format!("{name} was given more than once")));
@@ -67,7 +68,7 @@ pub(super) fn check_request(
     }
     Ok(AuthorizationRequest {
         challenge: check_challenge(parameters)?,
-        scopes: grantable_scopes(parameters.scope.as_deref(), &client.scope)?,
+        scopes: grantable_scopes(parameters.scope.as_deref(), client, settings, scope_rules)?,
         resource: check_resource(&parameters.resource, settings)?,
         client_id: client.id.clone(),
         redirect_uri,
@@ -87,17 +88,33 @@ fn check_challenge(parameters: &AuthorizeParameters) -> Result<CodeChallenge, OA
     CodeChallenge::parse(challenge).ok_or_else(|| invalid_request("code_challenge is not 32 bytes in base64url"))
 }
 
-/// What is granted of what is asked: what the client may have. Scopes that it may not have are
-/// left out, which the token response says; when nothing is left the request fails.
-fn grantable_scopes(asked: Option<&str>, allowed: &ScopeSet) -> Result<ScopeSet, OAuthError> {
-    let Some(asked) = asked else { return Ok(allowed.clone()) };
+/// What may be granted of what is asked, before anybody knows who will sign in: what exists, and
+/// what the operator lets the client have. Other scopes are left out, which the token response
+/// says; when nothing is left the request fails. A client that asks for nothing in particular asks
+/// for what it is registered with.
+fn grantable_scopes(
+    asked: Option<&str>,
+    client: &Client,
+    settings: &Settings,
+    scope_rules: &ScopeRules,
+) -> Result<ScopeSet, OAuthError> {
     let invalid = |text: String| OAuthError::new(OAuthErrorCode::InvalidScope, text);
-    let asked = ScopeSet::parse(asked).ok_or_else(|| invalid("scope holds a forbidden character".to_owned()))?;
-    let granted = asked.narrow(allowed);
-    if granted.is_empty() && !asked.is_empty() {
-        return Err(invalid(format!("none of the scopes may be granted; this client may ask for: {allowed}")));
+    let parsed = ScopeSet::parse(asked.unwrap_or_default());
+    let asked = parsed.ok_or_else(|| invalid("scope holds a forbidden character".to_owned()))?;
+    let catalogue = settings.scope_catalogue();
+    let limit = scope_rules.client_limit(&client.id);
+    if asked.is_empty() {
+        let own = client.scope.narrow(&catalogue);
+        // Registered in other times, for nothing that exists today.
+        let is_outdated = own.is_empty() && !client.scope.is_empty();
+        return Ok(if is_outdated { settings.default_scopes() } else { own });
     }
-    Ok(if asked.is_empty() { allowed.clone() } else { granted })
+    let granted = scope_rules.grant(&asked.narrow(&catalogue), &limit);
+    if granted.is_empty() {
+        let open = scope_rules.grant(&catalogue, &limit);
+        return Err(invalid(format!("none of the scopes may be granted; this client may ask for: {open}")));
+    }
+    Ok(granted)
 }
 
 /// The audience: ours, whatever spelling was used, and nothing else (RFC 8707 section 2). It

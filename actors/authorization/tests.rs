@@ -2,14 +2,16 @@ use super::rules::{check_request, check_resource, csrf_token};
 use super::{
     AuthorizeParameters, BeginAuthorization, BeginError, BrowserStep, CompleteLogin, ConsentPrompt, DecideConsent,
     LoginError, NextStep, PasswordPrompt, ProviderAnswer, RevokeRequest, SubmitPassword, TokenError, TokenGrant,
-    TokenRequest, VisitError, Visitor,
+    TokenRequest, Viewing, VisitError, Visitor,
 };
 use crate::model::client::{Client, ClientCredentials, ClientProof, GrantType};
 use crate::model::ids::ClientId;
 use crate::model::oauth_error::OAuthErrorCode;
 use crate::model::redirect_uri::RedirectUri;
+use crate::model::scope_hierarchy::ScopeHierarchy;
 use crate::model::secret::Secret;
 use crate::model::token::IssuedTokens;
+use crate::scope_rules::ScopeRules;
 use crate::settings::Settings;
 use crate::testkit::fake_idp::FakeIdp;
 use crate::testkit::rig::{Login, Rig, settings};
@@ -21,6 +23,7 @@ use std::time::Duration;
 use url::Url;
 
 mod consent;
+mod entitlement;
 mod errors;
 mod logins;
 mod tokens;
@@ -191,9 +194,11 @@ proptest! {
     #[test]
     fn a_request_is_never_granted_more_than_the_client_may_have(asked in proptest::option::of("[a-d ]{0,8}"), allowed in "[a-d] [a-d]") {
         let client = Client { scope: scopes(&allowed), ..samples::client("app") };
+        let settings = Settings { configured_clients: vec![client.clone()], ..settings() };
+        let rules = ScopeRules::new(ScopeHierarchy::default(), None, [(&client.id, &client.scope)]);
         let uri = RedirectUri::parse(samples::REDIRECT_URI).unwrap();
         let parameters = AuthorizeParameters { scope: asked.clone(), ..parameters() };
-        match check_request(&parameters, &client, uri, &settings()) {
+        match check_request(&parameters, &client, uri, (&settings, &rules)) {
             Ok(request) => {
                 prop_assert!(client.scope.contains_all(&request.scopes) && !request.scopes.is_empty());
                 let asked = scopes(asked.as_deref().unwrap_or_default());

@@ -137,6 +137,10 @@ impl Authorizer {
                 let text = "a refresh may only narrow the scope";
                 TokenError::Refused(OAuthError::new(OAuthErrorCode::InvalidScope, text))
             }
+            RefreshError::NothingLeft => {
+                let text = "the person is not entitled to any of this scope any more";
+                TokenError::Refused(OAuthError::new(OAuthErrorCode::InvalidScope, text))
+            }
             RefreshError::Store(error) => TokenError::Store(error),
             RefreshError::Unavailable(error) => TokenError::Unavailable(error),
         })

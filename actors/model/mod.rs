@@ -6,12 +6,14 @@
 
 pub mod allowed_target;
 pub mod audit_event;
+pub mod audit_filter;
 pub mod client;
 pub mod client_assertion;
 pub mod client_document;
 pub mod client_id_url;
 pub mod client_keys;
 pub mod client_metadata;
+pub mod endpoint;
 pub mod grant;
 pub mod host_pattern;
 pub mod ids;
@@ -24,6 +26,7 @@ pub mod redirect_uri;
 pub mod resource;
 pub mod schema;
 pub mod scope;
+pub mod scope_hierarchy;
 pub mod secret;
 pub mod session;
 pub mod signing_key;
@@ -31,3 +34,4 @@ pub mod sql_value;
 pub mod timestamp;
 pub mod token;
 pub mod tool;
+pub mod uri_template;

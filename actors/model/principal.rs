@@ -2,6 +2,7 @@
 
 use super::ids::{ClientId, SessionId, UserId};
 use super::scope::ScopeSet;
+use super::scope_hierarchy::Reach;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -44,15 +45,30 @@ pub struct Principal {
     pub client_id: Option<ClientId>,
     /// The session that the call belongs to.
     pub session_id: Option<SessionId>,
-    /// What the token allows.
+    /// What the token allows, with everything that follows from it.
     pub scopes: ScopeSet,
+    /// What a login of theirs could give: more than this they are not shown.
+    pub reach: Reach,
 }
 
 impl Principal {
     /// Nobody known.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { user: None, client_id: None, session_id: None, scopes: ScopeSet::default() }
+        Self { user: None, client_id: None, session_id: None, scopes: ScopeSet::default(), reach: Reach::Everything }
+    }
+
+    /// Whether the token allows what needs `scopes`, beyond what every call needs. The one judgement
+    /// before a call.
+    #[must_use]
+    pub fn holds(&self, scopes: &ScopeSet) -> bool {
+        self.scopes.contains_all(scopes)
+    }
+
+    /// Whether a fresh login could allow what needs `scopes`, so that it is shown to them.
+    #[must_use]
+    pub fn could_hold(&self, scopes: &ScopeSet) -> bool {
+        self.reach.covers(scopes)
     }
 
     /// The `user` variable of policies. Every known field is there; what is not known is null,

@@ -5,7 +5,6 @@ use crate::model::ids::UserId;
 use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::principal::{Principal, User};
 use crate::model::schema::{TypeDefinition, TypeKind};
-use crate::model::scope::ScopeSet;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -46,7 +45,7 @@ fn user(email: Option<&str>, role: &str) -> Arc<Principal> {
         capabilities: Vec::new(),
         claims: json!({}),
     };
-    Arc::new(Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() })
+    Arc::new(Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, ..Principal::anonymous() })
 }
 
 fn denies(condition: &str, principal: &Arc<Principal>, arguments: &Value) -> bool {

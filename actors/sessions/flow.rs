@@ -4,9 +4,10 @@ use super::SessionPorts;
 use super::ended_grants::EndedGrant;
 use super::messages::{NewSession, OpenedSession, RefreshError, RefreshTokens, SessionError};
 use super::people::Standing;
+use super::scope_refusals::ScopeRefusals;
 use super::state::{
-    ACCESS_PREFIX, COOKIE_PREFIX, Expiries, REFRESH_PREFIX, RefreshJudgement, expiries, judge_refresh, open_session,
-    successor,
+    ACCESS_PREFIX, COOKIE_PREFIX, Expiries, REFRESH_PREFIX, RefreshJudgement, RefreshedBy, expiries, judge_refresh,
+    open_session, successor,
 };
 use super::view::AccessTokenView;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
@@ -36,6 +37,7 @@ const REFRESH_DUE_MAX: usize = 10_000;
 pub(super) struct SessionKeeper {
     pub(super) ports: SessionPorts,
     pub(super) view: Arc<AccessTokenView>,
+    pub(super) scope_refusals: Arc<ScopeRefusals>,
     pub(super) lifetimes: Lifetimes,
 }
 
@@ -97,7 +99,8 @@ impl SessionKeeper {
         let session = self.find_session(id).await?.ok_or(SessionError::Ended)?;
         let access = self.ports.entropy.token(ACCESS_PREFIX);
         let refresh = with_refresh.then(|| self.ports.entropy.token(REFRESH_PREFIX));
-        let minted = self.mint(&session, session.scopes.clone(), access, refresh);
+        let scopes = self.still_granted(&session, session.client_id(), &session.scopes);
+        let minted = self.mint(&session, scopes, access, refresh);
         if self.apply(&session.id, minted.change(None)).await? { Ok(minted.tokens) } else { Err(SessionError::Ended) }
     }
 
@@ -113,13 +116,18 @@ impl SessionKeeper {
                 return Err(RefreshError::Invalid);
             };
             let now = self.ports.clock.now();
-            let by = (&asked.client, asked.scopes.as_ref());
+            let held = &self.ports.people.scope_rules.closure(&session.scopes);
+            let by = RefreshedBy { client: &asked.client, asked: asked.scopes.as_ref(), held };
             match judge_refresh(&record, &session, by, now, self.lifetimes.refresh_grace) {
                 RefreshJudgement::Invalid => return Err(RefreshError::Invalid),
                 RefreshJudgement::ScopeTooWide => return Err(RefreshError::ScopeTooWide),
                 RefreshJudgement::Replayed => return self.end_replayed(&session).await,
                 RefreshJudgement::Repeat(rotation) => return self.repeat(&asked.token, &session, rotation).await,
-                RefreshJudgement::Rotate { scopes, is_claim } => {
+                RefreshJudgement::Rotate { scopes: wanted, is_claim } => {
+                    let scopes = self.still_granted(&session, Some(&asked.client.id), &wanted);
+                    if scopes.is_empty() && !wanted.is_empty() {
+                        return Err(RefreshError::NothingLeft);
+                    }
                     let claim = is_claim.then(|| asked.client.id.clone());
                     if let Some(tokens) = self.rotate(&asked.token, &session, scopes, claim).await? {
                         return Ok(tokens);
@@ -128,6 +136,12 @@ impl SessionKeeper {
             }
         }
         Err(RefreshError::Invalid)
+    }
+
+    /// What is left of `scopes` by the rules of now: who has lost a right is not given it again.
+    fn still_granted(&self, session: &Session, client: Option<&ClientId>, scopes: &ScopeSet) -> ScopeSet {
+        let rules = &self.ports.people.scope_rules;
+        rules.grant(scopes, &rules.reach(&session.user, client))
     }
 
     /// `None` when the token was rotated by somebody else meanwhile.
@@ -356,6 +370,7 @@ impl SessionKeeper {
 
     /// Drops what is over, in bounded steps, so that others get their turn in between.
     pub(super) async fn sweep(&self) {
+        self.scope_refusals.flush(&self.ports.audit_log, Some(self.ports.clock.now())).await;
         loop {
             match self.sweep_step().await {
                 Ok(true) => {}

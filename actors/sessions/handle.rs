@@ -6,18 +6,24 @@ use super::messages::{
     NewSession, OpenSession, OpenedSession, RefreshError, RefreshTokens, RevokeToken, SessionError,
     StoreUpstreamTokens,
 };
+use super::scope_refusals::{ScopeRefusal, ScopeRefusals};
 use super::view::AccessTokenView;
-use super::{SessionPorts, Sessions};
+use super::{People, SessionPorts, Sessions};
+use crate::audit_log::AuditLogHandle;
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, SessionId, UserId};
+use crate::model::principal::User;
 use crate::model::scope::ScopeSet;
+use crate::model::scope_hierarchy::Reach;
 use crate::model::secret::{Secret, TokenHash};
 use crate::model::session::{EndReason, Session};
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessGrant, IssuedTokens, UpstreamTokens};
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
+use crate::scope_rules::ScopeRules;
 use crate::settings::Lifetimes;
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use std::ops::Range;
@@ -36,6 +42,9 @@ pub struct InvalidToken;
 pub struct SessionsHandle {
     address: Addr<Sessions>,
     view: Arc<AccessTokenView>,
+    people: Arc<People>,
+    scope_refusals: Arc<ScopeRefusals>,
+    audit_log: AuditLogHandle,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,11 +56,52 @@ impl SessionsHandle {
         lifetimes: Lifetimes,
         guard: EndGuard,
     ) -> Result<Self, StoreError> {
-        let (view, clock) = (Arc::new(AccessTokenView::default()), Arc::clone(&ports.clock));
-        let keeper = Arc::new(SessionKeeper { ports, view: Arc::clone(&view), lifetimes });
+        let view = Arc::new(AccessTokenView::new(Arc::clone(&ports.people.scope_rules)));
+        let (clock, audit_log) = (Arc::clone(&ports.clock), ports.audit_log.clone());
+        let (people, scope_refusals) = (Arc::new(ports.people.clone()), Arc::new(ScopeRefusals::default()));
+        let refusals = Arc::clone(&scope_refusals);
+        let keeper = Arc::new(SessionKeeper { ports, view: Arc::clone(&view), scope_refusals: refusals, lifetimes });
         keeper.load_sessions().await?;
         let start = move |_: &mut Context<Sessions>| Sessions::new(keeper, guard);
-        Ok(Self { address: Sessions::start_in_arbiter(arbiter, start), view, clock })
+        let address = Sessions::start_in_arbiter(arbiter, start);
+        Ok(Self { address, view, people, scope_refusals, audit_log, clock })
+    }
+
+    /// The rules of who may have which scopes. They do not change while the daemon runs.
+    #[must_use]
+    pub fn scope_rules(&self) -> &ScopeRules {
+        &self.people.scope_rules
+    }
+
+    /// How far a login through `client` goes of somebody whom a provider describes as `user`. Asks
+    /// no mailbox.
+    #[must_use]
+    pub fn login_reach(&self, user: &User, client: &ClientId) -> Reach {
+        self.people.scope_rules.reach(&self.people.described(user), Some(client))
+    }
+
+    /// Records that a caller's scopes were not enough: the first time at once, and what the same
+    /// caller tries again within a minute as one number, so that a flood costs next to nothing.
+    pub async fn record_scope_refusal(&self, refusal: ScopeRefusal) {
+        if let Some(event) = self.scope_refusals.note(refusal, self.clock.now())
+            && let Err(error) = self.audit_log.record(event).await
+        {
+            // The call is refused whether or not the log could take it.
+            tracing::error!(%error, "a call with too few scopes was not recorded");
+        }
+    }
+
+    /// Records that a request was refused for the token that it showed: the first one at once, and
+    /// then how many there were in a minute.
+    pub fn record_token_refusal(&self, reason: &'static str, trace_id: Option<String>) {
+        let caller = AuditCaller { caller_type: "http".to_owned(), trace_id, ..AuditCaller::default() };
+        let event = AuditEvent::auth("auth.access_refused", OperationStatus::Error, caller);
+        self.audit_log.record_repeated(event.with_error(reason));
+    }
+
+    /// Records what was only counted so far, before the end.
+    pub(crate) async fn flush_scope_refusals(&self) {
+        self.scope_refusals.flush(&self.audit_log, None).await;
     }
 
     /// What an access token stands for. Reads the published view: no mailbox, no waiting.

@@ -40,6 +40,10 @@ pub enum RefreshError {
     /// More was asked for than was granted.
     #[error("the scope is wider than what was granted")]
     ScopeTooWide,
+    /// The person is not entitled to any of it any more. The token stays as it is, in case that they
+    /// will be again.
+    #[error("the person is not entitled to any of this scope any more")]
+    NothingLeft,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,7 +1,7 @@
 //! Sessions and our own tokens: opened, verified, refreshed, ended.
 //!
 //! Owns every session and token, in its store, and publishes a view of the live access tokens
-//! that all workers read without asking. What a provider gave for a session that was ended on
+//! that all workers read without asking, with what each person may have of scopes (`scope_rules`) worked out in it. What a provider gave for a session that was ended on
 //! purpose is left in a queue, for whoever revokes it there. Rank 1: tells `audit_log`. Timers: `TickExpiry` sweeps
 //! what is over; judging compares with the time as well, so the timer only frees memory. If it
 //! dies, no token is issued or ended any more and the process ends.
@@ -11,6 +11,7 @@ mod flow;
 mod handle;
 mod messages;
 mod people;
+mod scope_refusals;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub(crate) use ended_grants::{EndedGrant, EndedGrants, EndedGrantsQueue};
 pub use handle::{InvalidToken, SessionsHandle};
 pub use messages::{NewSession, OpenedSession, RefreshError, SessionError};
 pub(crate) use people::People;
+pub use scope_refusals::ScopeRefusal;
 
 use crate::audit_log::AuditLogHandle;
 use crate::mailbox::{EndGuard, answered_by};

@@ -4,6 +4,7 @@
 
 use crate::model::principal::User;
 use crate::ports::password_directory::PasswordDirectory;
+use crate::scope_rules::ScopeRules;
 use crate::user_mapping::UserMapping;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub(crate) struct People {
     pub(crate) providers: Vec<String>,
     /// What the operator says about them.
     pub(crate) mapping: Arc<UserMapping>,
+    /// What they may have.
+    pub(crate) scope_rules: Arc<ScopeRules>,
 }
 
 /// What has become of somebody.

@@ -92,11 +92,22 @@ pub(super) enum RefreshJudgement {
     ScopeTooWide,
 }
 
+/// Who refreshes, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefreshedBy<'a> {
+    /// The client, which has proved itself.
+    pub(super) client: &'a Client,
+    /// The scopes that it asks for, if it does.
+    pub(super) asked: Option<&'a ScopeSet>,
+    /// The session's scopes with everything that follows from them: a refresh may narrow to any.
+    pub(super) held: &'a ScopeSet,
+}
+
 /// Judges a presented refresh token (RFC 9700 section 4.14).
 pub(super) fn judge_refresh(
     record: &RefreshTokenRecord,
     session: &Session,
-    (client, asked): (&Client, Option<&ScopeSet>),
+    RefreshedBy { client, asked, held }: RefreshedBy<'_>,
     now: Timestamp,
     grace: Duration,
 ) -> RefreshJudgement {
@@ -120,7 +131,7 @@ pub(super) fn judge_refresh(
         return RefreshJudgement::Invalid;
     }
     match asked {
-        Some(scopes) if !session.scopes.contains_all(scopes) => RefreshJudgement::ScopeTooWide,
+        Some(scopes) if !held.contains_all(scopes) => RefreshJudgement::ScopeTooWide,
         Some(scopes) if !scopes.is_empty() => RefreshJudgement::Rotate { scopes: scopes.clone(), is_claim },
         _ => RefreshJudgement::Rotate { scopes: session.scopes.clone(), is_claim },
     }

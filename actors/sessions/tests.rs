@@ -1,6 +1,7 @@
+mod scopes;
 mod unclaimed;
 
-use super::state::{ACCESS_PREFIX, REFRESH_PREFIX, RefreshJudgement, expiries, judge_refresh, successor};
+use super::state::{ACCESS_PREFIX, REFRESH_PREFIX, RefreshJudgement, RefreshedBy, expiries, judge_refresh, successor};
 use super::{InvalidToken, NewSession, RefreshError, SessionError};
 use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::resource::Resource;
@@ -63,7 +64,7 @@ fn a_refresh_token_is_judged_by_client_time_use_and_scope() {
         (true, "app", None, 3_600, 30, J::Invalid),
     ] {
         let (client, asked) = (samples::client(client), asked.map(scopes));
-        let by = (&client, asked.as_ref());
+        let by = RefreshedBy { client: &client, asked: asked.as_ref(), held: &session.scopes };
         let judged = judge_refresh(&record(is_used), &session, by, at(now), Duration::from_secs(grace));
         assert_eq!(judged, expected, "used: {is_used}, {}, {asked:?}, at {now}, grace {grace}", client.id);
     }
@@ -79,7 +80,8 @@ proptest! {
     #[test]
     fn a_refresh_never_widens_the_scope(granted in any_scopes(), asked in proptest::option::of(any_scopes())) {
         let session = Session { scopes: granted, ..samples::session("s", "ada", at(0)) };
-        let by = (&samples::client("app"), asked.as_ref());
+        let client = samples::client("app");
+        let by = RefreshedBy { client: &client, asked: asked.as_ref(), held: &session.scopes };
         match judge_refresh(&record(false), &session, by, at(200), MINUTE) {
             RefreshJudgement::Rotate { scopes, .. } => {
                 prop_assert!(session.scopes.contains_all(&scopes));

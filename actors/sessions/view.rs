@@ -10,6 +10,7 @@ use crate::model::secret::TokenHash;
 use crate::model::session::Session;
 use crate::model::timestamp::Timestamp;
 use crate::model::token::{AccessGrant, AccessTokenRecord};
+use crate::scope_rules::ScopeRules;
 use dashmap::DashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -46,9 +47,15 @@ pub(crate) struct AccessTokenView {
     grants: DashMap<TokenHash, Arc<AccessGrant>, BuildHasherDefault<HashedAlready>>,
     sessions: DashMap<SessionId, LiveSession>,
     removals: watch::Sender<()>,
+    scope_rules: Arc<ScopeRules>,
 }
 
 impl AccessTokenView {
+    /// An empty view, whose tokens allow what the rules let their people have.
+    pub(super) fn new(scope_rules: Arc<ScopeRules>) -> Self {
+        Self { scope_rules, ..Self::default() }
+    }
+
     /// What the token of that hash stands for; it may have expired.
     pub(super) fn get(&self, hash: &TokenHash) -> Option<Arc<AccessGrant>> {
         self.grants.get(hash).map(|grant| Arc::clone(&grant))
@@ -69,11 +76,13 @@ impl AccessTokenView {
 
     /// Makes a session known as that of `user`, still without tokens.
     pub(super) fn add_session(&self, session: &Session, user: Arc<User>) {
+        let reach = self.scope_rules.reach(&user, session.client_id());
         let principal = Principal {
             user: Some(user),
             client_id: session.client_id().cloned(),
             session_id: Some(session.id.clone()),
-            scopes: session.scopes.clone(),
+            scopes: self.scope_rules.rights(&session.scopes, &reach),
+            reach,
         };
         let live =
             LiveSession { principal: Arc::new(principal), resource: session.resource.clone(), tokens: Vec::new() };
@@ -83,18 +92,27 @@ impl AccessTokenView {
     /// Makes known whose tokens a session has; those that were given before keep saying nothing.
     pub(super) fn claim_session(&self, id: &SessionId, client: ClientId) {
         if let Some(mut session) = self.sessions.get_mut(id) {
-            session.principal = Arc::new(Principal { client_id: Some(client), ..Principal::clone(&session.principal) });
+            let reach = session.principal.reach.clone().and(&self.scope_rules.client_limit(&client));
+            session.principal =
+                Arc::new(Principal { client_id: Some(client), reach, ..Principal::clone(&session.principal) });
         }
     }
 
     /// Makes a token valid, unless its session has ended meanwhile. The session's entry stays
     /// locked until the token is in, so that ending the session cannot slip in between.
+    ///
+    /// A token of which nothing is left, because its person is not entitled to any of it any more,
+    /// stays out: its client is told that it is not valid, refreshes, and hears why.
     pub(super) fn add_token(&self, token: &AccessTokenRecord) {
         let Some(mut session) = self.sessions.get_mut(&token.session_id) else { return };
-        let principal = if session.principal.scopes == token.scopes {
+        let rights = self.scope_rules.rights(&token.scopes, &session.principal.reach);
+        if rights.is_empty() && !token.scopes.is_empty() {
+            return;
+        }
+        let principal = if session.principal.scopes == rights {
             Arc::clone(&session.principal)
         } else {
-            Arc::new(Principal { scopes: token.scopes.clone(), ..Principal::clone(&session.principal) })
+            Arc::new(Principal { scopes: rights, ..Principal::clone(&session.principal) })
         };
         let grant = AccessGrant { principal, resource: session.resource.clone(), expires_at: token.expires_at };
         self.grants.insert(token.hash, Arc::new(grant));

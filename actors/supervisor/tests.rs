@@ -1,8 +1,10 @@
 use super::{Definitions, Ports, Supervisor};
 use crate::authorization::LoginMethods;
 use crate::client_registry::RegistryError;
-use crate::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus};
+use crate::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OperationStatus};
+use crate::model::audit_filter::AuditFilter;
 use crate::model::client::Client;
+use crate::model::endpoint::EndpointKind;
 use crate::model::ids::ClientId;
 use crate::model::principal::Principal;
 use crate::model::timestamp::Timestamp;
@@ -48,6 +50,10 @@ impl AuditStore for FragileAudit {
 
     fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
         self.store.read_newest(filter, limit)
+    }
+
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        self.store.read_oldest(filter, limit)
     }
 
     fn sync(&self) -> StoreResult<'_, ()> {
@@ -104,6 +110,7 @@ fn definitions() -> Definitions {
         catalog: Arc::new(ToolCatalog::default()),
         policy_book: Arc::new(PolicyBook::default()),
         user_mapping: Arc::default(),
+        scope_rules: Arc::default(),
     }
 }
 
@@ -176,6 +183,7 @@ async fn a_worker_whose_actors_end_is_noticed() {
     let worker = supervisor.workers().start();
     let call = CallTool {
         principal: Arc::new(Principal::anonymous()),
+        kind: EndpointKind::Tool,
         name: "nothing".to_owned(),
         arguments: Map::new(),
         caller_type: "http",

@@ -17,10 +17,12 @@ use crate::authorization_codes::{AuthorizationCodesHandle, CodeKeeper};
 use crate::client_registry::{AssertionChecker, ClientRegistryHandle, Registrar, RegistryPorts};
 use crate::mailbox::EndGuard;
 use crate::model::resource::Resource;
+use crate::model::scope_hierarchy::ScopeHierarchy;
 use crate::model::timestamp::Timestamp;
 use crate::policy::{PolicyBook, PolicyHandle};
 use crate::ports::clock::Clock;
 use crate::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
+use crate::scope_rules::{GrantRule, ScopeRules};
 use crate::sessions::{EndedGrants, People, SessionPorts, SessionsHandle};
 use crate::settings::{ClientDocumentSettings, Lifetimes, Settings};
 use crate::token_refresh::{RefreshMemory, Refresher, TokenRefreshHandle};
@@ -71,13 +73,27 @@ pub(crate) fn settings() -> Settings {
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: samples::scopes("read"),
+        further_scopes: samples::scopes("write"),
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 5,
         client_documents: Some(ClientDocumentSettings::default()),
+        audit_viewers: vec!["auditor".to_owned()],
         query_deadline: Duration::from_secs(30),
         query_rows_max: 100,
     }
+}
+
+/// What follows from `write`, and what the clients of the configuration may have.
+fn scope_rules(settings: &Settings, grants: Option<Vec<GrantRule>>) -> Arc<ScopeRules> {
+    let hierarchy = ScopeHierarchy::new([("write".to_owned(), samples::scopes("read"))]).unwrap();
+    let clients = settings.configured_clients.iter().map(|client| (&client.id, &client.scope));
+    Arc::new(ScopeRules::new(hierarchy, grants, clients))
+}
+
+fn people(passwords: &Arc<FakePasswords>, scope_rules: &Arc<ScopeRules>) -> People {
+    let directory = Some(Arc::clone(passwords) as _);
+    People { directory, scope_rules: Arc::clone(scope_rules), ..People::default() }
 }
 
 fn assertion_checker(
@@ -96,6 +112,12 @@ impl Rig {
 
     /// Stops the clock; from here on it moves only while everybody sleeps.
     pub(crate) async fn with(login: Login, settings: Settings) -> Self {
+        Self::with_grants(login, settings, None).await
+    }
+
+    /// The same where people are entitled to what `grants` say.
+    pub(crate) async fn with_grants(login: Login, settings: Settings, grants: Option<Vec<GrantRule>>) -> Self {
+        let scope_rules = scope_rules(&settings, grants);
         tokio::time::pause();
         let clock = Arc::new(TokioClock::default());
         let entropy = Arc::new(SeededEntropy::new(7));
@@ -139,7 +161,7 @@ impl Rig {
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy) as _,
             audit_log: audit_log.clone(),
-            people: People { directory: Some(Arc::clone(&passwords) as _), ..People::default() },
+            people: people(&passwords, &scope_rules),
             ended_grants: ended_grants.clone(),
         };
         let sessions = SessionsHandle::start(&here, session_ports, settings.lifetimes, guard("sessions"));
@@ -213,12 +235,18 @@ impl Rig {
 
     /// Sessions as another process would find them in the store.
     pub(crate) async fn restart_sessions(&self) -> SessionsHandle {
+        self.restart_sessions_with_grants(None).await
+    }
+
+    /// The same after the operator has changed what people are entitled to.
+    pub(crate) async fn restart_sessions_with_grants(&self, grants: Option<Vec<GrantRule>>) -> SessionsHandle {
+        let scope_rules = scope_rules(&self.settings, grants);
         let ports = SessionPorts {
             store: Arc::clone(&self.session_store) as _,
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(SeededEntropy::new(8)),
             audit_log: self.audit_log.clone(),
-            people: People { directory: Some(Arc::clone(&self.passwords) as _), ..People::default() },
+            people: people(&self.passwords, &scope_rules),
             ended_grants: self.ended_grants.clone(),
         };
         let guard = EndGuard::new("sessions", self.ended_sender.clone());

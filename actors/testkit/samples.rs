@@ -8,6 +8,7 @@ use crate::model::principal::{Principal, User};
 use crate::model::redirect_uri::RedirectUri;
 use crate::model::resource::Resource;
 use crate::model::scope::ScopeSet;
+use crate::model::scope_hierarchy::Reach;
 use crate::model::secret::{Secret, TokenHash};
 use crate::model::session::{Session, SessionKind};
 use crate::model::timestamp::Timestamp;
@@ -56,6 +57,7 @@ pub fn principal(username: &str, session: &SessionId) -> Principal {
         client_id: Some(ClientId::new("app")),
         session_id: Some(session.clone()),
         scopes: scopes("mxcp:access"),
+        reach: Reach::Everything,
     }
 }
 

@@ -5,9 +5,9 @@ use super::output::{Report, UsageError, render};
 use crate::wiring::Workshop;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::{Principal, User};
-use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
 use mxcp_actors::tool_calls::CallTool;
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ const DEFAULT_USER: &str = "cli_user";
 pub(super) struct RunArgs {
     /// What to run
     kind: Kind,
-    /// Its name
+    /// Its name; of a resource the template of its URI, with parameters, or a URI that holds them
     name: String,
     /// A parameter as name=value; name=@file reads JSON from a file
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
@@ -44,6 +44,18 @@ pub(super) struct RunArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Tool,
+    Resource,
+    Prompt,
+}
+
+impl From<Kind> for EndpointKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tool => Self::Tool,
+            Kind::Resource => Self::Resource,
+            Kind::Prompt => Self::Prompt,
+        }
+    }
 }
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
@@ -56,6 +68,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
     let workshop = Workshop::start(&configuration).await?;
     let call = CallTool {
         principal: Arc::new(principal),
+        kind: args.kind.into(),
         name: args.name.clone(),
         arguments,
         caller_type: "cli",
@@ -69,7 +82,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
 }
 
 fn describe(args: &RunArgs, value: &Value) -> String {
-    let mut text = format!("🚀 Running tool {}\n", args.name);
+    let mut text = format!("🚀 Running {} {}\n", EndpointKind::from(args.kind).as_str(), args.name);
     if !args.params.is_empty() {
         text.push_str("📋 Parameters:\n");
         for param in &args.params {
@@ -152,8 +165,8 @@ pub(super) fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>
         capabilities: list_of("capabilities"),
         claims: value.clone(),
     };
-    let principal =
-        Principal { user: Some(Arc::new(user)), client_id: None, session_id: None, scopes: ScopeSet::default() };
+    // The operator needs no scopes: nothing of a command goes through the door that asks for them.
+    let principal = Principal { user: Some(Arc::new(user)), ..Principal::anonymous() };
     Ok((principal, external_token))
 }
 

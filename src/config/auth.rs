@@ -1,5 +1,6 @@
 //! The `auth` block of a profile.
 
+use super::authorization::{self, AuthorizationConfiguration};
 use super::clients;
 use super::persistence;
 use super::policy_rules;
@@ -11,7 +12,6 @@ use super::user_mapping;
 use super::verifier;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::policy::PolicySet;
-use mxcp_actors::model::scope::ScopeSet;
 use std::time::Duration;
 
 /// The longest life of an authorization code (RFC 6749 section 4.1.2).
@@ -27,7 +27,7 @@ impl AuthConfiguration {
             user_mapping: Vec::new(),
             policies: PolicySet::default(),
             clients: Vec::new(),
-            required_scopes: ScopeSet::default(),
+            authorization: AuthorizationConfiguration::default(),
             lifetimes: Lifetimes::default(),
             is_registration_enabled: true,
             client_documents: Some(ClientDocuments::default()),
@@ -48,7 +48,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
         let policies = read_policies(table);
         let clients = table.get("clients").and_then(|field| clients::read(&field));
-        let required_scopes = read_required_scopes(table);
+        let authorization = authorization::read(table, true);
         let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
         let registration = table
             .get("registration")
@@ -65,7 +65,8 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             user_mapping: user_mapping.unwrap_or_default(),
             policies: policies.unwrap_or_default(),
             clients: clients.unwrap_or_default(),
-            required_scopes: required_scopes.unwrap_or_default(),
+            // Rules that could not be read must not be taken for no rules.
+            authorization: authorization?,
             lifetimes: lifetimes.unwrap_or_default(),
             is_registration_enabled,
             client_documents,
@@ -82,13 +83,6 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
 /// Reads `policies`, which know no parameters, because every endpoint has others.
 pub(super) fn read_policies(table: &mut Table<'_, '_>) -> Option<PolicySet> {
     table.get("policies").and_then(|field| policy_rules::read(&field, &[]))
-}
-
-/// Reads `authorization.required_scopes`.
-pub(super) fn read_required_scopes(table: &mut Table<'_, '_>) -> Option<ScopeSet> {
-    table.get("authorization").and_then(|field| {
-        field.table(|table| table.get_or_null("required_scopes").and_then(|field| clients::read_scopes(&field)))
-    })
 }
 
 /// Reads `client_metadata_documents`; nothing when they are switched off. Where clients may not
@@ -146,7 +140,8 @@ fn warn_of_useless_clients(table: &Table<'_, '_>, auth: &AuthConfiguration) {
             let text = format!("client '{}' has no redirect_uris, so nobody can sign in through it", client.id);
             table.field().warn(&text);
         }
-        if !client.scopes.contains_all(&auth.required_scopes) {
+        let rules = &auth.authorization;
+        if !rules.hierarchy.closure(&client.scopes).contains_all(&rules.required_scopes) {
             let text = format!(
                 "client '{}' may not have all of the required_scopes, so all its calls will be refused",
                 client.id

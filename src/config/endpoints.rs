@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 16;
 
 /// What the endpoint files hold.
 pub(super) struct Endpoints {
-    /// The enabled tools without a fault, in the order of their files.
+    /// The enabled endpoints without a fault, in the order of their files.
     pub(super) tools: Vec<ToolDefinition>,
     /// Every file.
     pub(super) files: Vec<EndpointFile>,
@@ -39,7 +39,7 @@ impl Endpoints {
 }
 
 /// Reads every `*.yml` and `*.yaml` below the project's folders, in the order of their paths.
-pub(super) fn load(root: &Path, paths: &ProjectPaths) -> Endpoints {
+pub(super) fn load(root: &Path, paths: &ProjectPaths, has_authentication: bool) -> Endpoints {
     let mut endpoints = Endpoints { tools: Vec::new(), files: Vec::new(), warnings: Vec::new() };
     let folders = [
         (EndpointKind::Tool, &paths.tools),
@@ -53,7 +53,7 @@ pub(super) fn load(root: &Path, paths: &ProjectPaths) -> Endpoints {
         }
         found.sort();
         for path in found {
-            load_file(root, &path, kind, &mut endpoints);
+            load_file((root, has_authentication), &path, kind, &mut endpoints);
         }
     }
     refuse_doubled_names(&mut endpoints);
@@ -105,7 +105,7 @@ fn relative(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_owned()
 }
 
-fn load_file(root: &Path, path: &Path, kind: EndpointKind, endpoints: &mut Endpoints) {
+fn load_file((root, has_authentication): (&Path, bool), path: &Path, kind: EndpointKind, endpoints: &mut Endpoints) {
     let name = relative(root, path);
     let node = files::read_text(path)
         .map_err(|why| ConfigError::of_file(&name, format!("the file {why}")))
@@ -113,7 +113,11 @@ fn load_file(root: &Path, path: &Path, kind: EndpointKind, endpoints: &mut Endpo
     let (contents, faults) = match node {
         Ok((node, text)) => {
             let source = Source::new(&name, None).with_text(text);
-            let contents = tool_file::read(&Field::root(&node, &source), kind, FilePlace { root, path, name: &name });
+            let contents = tool_file::read(
+                &Field::root(&node, &source),
+                kind,
+                FilePlace { root, path, name: &name, has_authentication },
+            );
             let Notes { faults, warnings, .. } = source.finish();
             if !contents.is_disabled {
                 endpoints.warnings.extend(warnings);
@@ -125,7 +129,7 @@ fn load_file(root: &Path, path: &Path, kind: EndpointKind, endpoints: &mut Endpo
     // What is not served may be unfinished.
     let is_faulty = !faults.is_empty() && !contents.is_disabled;
     if !is_faulty && !contents.is_disabled {
-        endpoints.tools.extend(contents.tool);
+        endpoints.tools.extend(contents.definition);
     }
     endpoints.files.push(EndpointFile {
         path: name,

@@ -1,12 +1,13 @@
 //! From a working directory to a whole configuration.
 
+use super::audit::AuditSettings;
 use super::endpoints;
 use super::error::{ConfigError, ConfigErrors};
 use super::files;
 use super::http_settings::HttpSettings;
 use super::reader::{Field, Source, is_loopback, parse_boolean};
 use super::references::{Environment, References, expand_path};
-use super::settings::{AuditSettings, Configuration, DuckdbSettings, LogLevel, LoggingSettings};
+use super::settings::{Configuration, DuckdbSettings, LogLevel, LoggingSettings};
 use super::site::{self, PathBase, Site};
 use super::tree;
 use super::user::{self, User};
@@ -43,6 +44,8 @@ pub struct LoadOptions {
     /// Whether a profile that was asked for by name must be in one of the files: a slip of the pen
     /// would otherwise serve an empty database without authentication.
     pub is_profile_required: bool,
+    /// `--sql-tools`, over the site file.
+    pub sql_tools: Option<bool>,
 }
 
 /// Reads every file of the project, and the user configuration.
@@ -63,12 +66,14 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         (Some(path), Some(site)) => read_user(path, site, &root, env, &mut findings),
         _ => User::default(),
     };
-    let Some(site) = site else { return Err(findings.into_errors()) };
+    let Some(mut site) = site else { return Err(findings.into_errors()) };
     if options.is_profile_required && !user.has_profile && !site.has_profile {
         let message = format!("Profile '{}' not found in project '{}'", site.profile, site.project);
         findings.errors.push(ConfigError::general(message));
     }
-    let loaded = endpoints::load(&root, &site.paths);
+    // What is wrong with the user configuration is told by itself, and not by every tool again.
+    let has_authentication = user.auth.is_enabled() || !findings.errors.is_empty();
+    let loaded = endpoints::load(&root, &site.paths, has_authentication);
     let faults = loaded.faults();
     findings.warnings.extend(loaded.warnings);
     match options.endpoint_faults {
@@ -78,21 +83,28 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     let environment = Overrides::read(options, env, &mut findings);
     warn_of_open_doors(&user, &mut findings.warnings);
     warn_of_mixed_tokens(&user, &loaded.tools, &mut findings.warnings);
+    warn_of_unreachable_tools(&user, &loaded.tools, &mut findings.warnings);
     if !findings.errors.is_empty() {
         return Err(findings.into_errors());
     }
     let is_auth_enabled = user.auth.is_enabled();
+    let mut tools = loaded.tools;
+    if options.sql_tools.unwrap_or(site.sql_tools.is_enabled) {
+        tools.extend(std::mem::take(&mut site.sql_tools).definitions());
+    }
+    let audit = environment.audit(&site, &root, env, is_auth_enabled);
+    warn_of_idle_viewers(&audit, &user, &mut findings.warnings);
     Ok(Configuration {
         http: user.http,
         http_fetch: user.http_fetch,
         logging: environment.logging(user.logging),
         duckdb: environment.duckdb(&site, &root, env),
-        audit: environment.audit(&site, is_auth_enabled),
+        audit,
         auth: user.auth,
         project: site.project,
         profile: site.profile,
         paths: site.paths,
-        tools: loaded.tools,
+        tools,
         endpoint_files: loaded.files,
         warnings: findings.warnings,
         literal_secrets: findings.literal_secrets,
@@ -231,10 +243,38 @@ fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Ve
     }
 }
 
+/// Tools that need a scope which nobody can have.
+fn warn_of_unreachable_tools(user: &User, tools: &[ToolDefinition], warnings: &mut Vec<String>) {
+    let Some(granted) = user.auth.authorization.granted() else { return };
+    for tool in tools {
+        let missing: Vec<&str> = tool.scopes.iter().filter(|scope| !granted.contains(scope)).collect();
+        if !missing.is_empty() {
+            let (path, name, missing) = (tool.path.display(), &tool.name, missing.join(", "));
+            warnings.push(format!(
+                "{path}: nobody can call tool '{name}': no rule in auth.authorization.grants gives {missing}"
+            ));
+        }
+    }
+}
+
+/// Roles that nobody can have here, or that there is nothing to see for.
+fn warn_of_idle_viewers(audit: &AuditSettings, user: &User, warnings: &mut Vec<String>) {
+    if audit.viewers.is_empty() {
+        return;
+    }
+    if !audit.is_enabled {
+        warnings.push("audit.viewers is of no use, because there is no audit log (audit.enabled)".to_owned());
+    } else if user.auth.providers.is_empty() {
+        warnings.push("audit.viewers is of no use, because nobody signs in at this server (auth.provider)".to_owned());
+    }
+}
+
 /// What the command line and the environment say over the files.
 struct Overrides {
     duckdb_path: Option<String>,
     is_audit_enabled: Option<bool>,
+    is_socket_enabled: bool,
+    socket: Option<String>,
     is_readonly: bool,
     is_debug: bool,
 }
@@ -252,6 +292,7 @@ impl Overrides {
             value
         };
         let is_audit_enabled = flag("MXCP_AUDIT_ENABLED");
+        let is_socket_enabled = flag("MXCP_ADMIN_ENABLED").unwrap_or(true);
         let is_readonly = flag("MXCP_READONLY").unwrap_or(false) || options.is_readonly;
         let is_debug = flag("MXCP_DEBUG").unwrap_or(false) || options.is_debug;
         let duckdb_path = variable(env, "MXCP_DUCKDB_PATH");
@@ -259,7 +300,8 @@ impl Overrides {
             let message = format!("environment variable MXCP_DUCKDB_PATH: {}", site::NOT_IN_MEMORY);
             findings.errors.push(ConfigError::general(message));
         }
-        Self { duckdb_path, is_audit_enabled, is_readonly, is_debug }
+        let socket = variable(env, "MXCP_ADMIN_SOCKET");
+        Self { duckdb_path, is_audit_enabled, is_socket_enabled, socket, is_readonly, is_debug }
     }
 
     fn logging(&self, logging: LoggingSettings) -> LoggingSettings {
@@ -278,12 +320,17 @@ impl Overrides {
         }
     }
 
-    fn audit(&self, site: &Site, is_auth_enabled: bool) -> AuditSettings {
+    fn audit(&self, site: &Site, root: &Path, env: Environment<'_>, is_auth_enabled: bool) -> AuditSettings {
         let default_path = || site.paths.audit.join(format!("logs-{}.jsonl", site.profile));
+        let path = site.audit.path.clone().unwrap_or_else(default_path);
+        let given = self.socket.as_ref().map(|path| expand_path(path, root, env));
+        let socket = given.unwrap_or_else(|| path.with_extension("sock"));
         AuditSettings {
             is_enabled: self.is_audit_enabled.or(site.audit.is_enabled).unwrap_or(is_auth_enabled),
-            path: site.audit.path.clone().unwrap_or_else(default_path),
-            max_file_size: site.audit.max_file_size,
+            path,
+            keeping: site.audit.keeping,
+            viewers: site.audit.viewers.clone(),
+            socket: self.is_socket_enabled.then_some(socket),
         }
     }
 }

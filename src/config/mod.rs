@@ -5,7 +5,9 @@
 //! environment other than through the lookup that it is given. Once [`load`] has returned, no
 //! other part of the daemon knows YAML.
 
+mod audit;
 mod auth;
+mod authorization;
 mod clients;
 mod endpoint_file;
 mod endpoint_tests;
@@ -17,11 +19,14 @@ mod http_settings;
 mod load;
 mod persistence;
 mod policy_rules;
+mod prompt_file;
 mod providers;
 mod reader;
 mod references;
+mod resource_file;
 mod settings;
 mod site;
+mod sql_tools;
 mod suggestion;
 mod tool_file;
 mod transport;
@@ -32,6 +37,8 @@ mod user;
 mod user_mapping;
 mod verifier;
 
+pub use audit::{AuditDurability, AuditKeeping, AuditRotation, AuditSettings};
+pub use authorization::AuthorizationConfiguration;
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;
@@ -41,7 +48,7 @@ pub use providers::{
     AppSettings, KeycloakSettings, LocalSettings, LocalUser, OidcSettings, ProviderKind, ProviderSettings,
 };
 pub use settings::{
-    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes,
-    LogLevel, LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
+    AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes, LogLevel,
+    LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
 pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};

@@ -1,5 +1,7 @@
 //! What comes out of the files: plain values with every default filled in and every path absolute.
 
+use super::audit::AuditSettings;
+use super::authorization::AuthorizationConfiguration;
 use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
@@ -45,7 +47,7 @@ pub struct Configuration {
     pub audit: AuditSettings,
     /// The daemon's own log.
     pub logging: LoggingSettings,
-    /// The enabled tools, in the order of their files.
+    /// The enabled tools, resources and prompts, in the order of their files, and the built-in tools.
     pub tools: Vec<ToolDefinition>,
     /// Every endpoint file that was looked at, also the disabled and the faulty ones.
     pub endpoint_files: Vec<EndpointFile>,
@@ -85,17 +87,6 @@ pub struct DuckdbSettings {
     pub max_rows: usize,
 }
 
-/// The audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditSettings {
-    /// Whether calls are recorded; on by default when people must sign in.
-    pub is_enabled: bool,
-    /// The stem of its files: `logs.jsonl` stands for `logs-<start time>.jsonl`.
-    pub path: PathBuf,
-    /// A new file is begun when the current one has this many bytes.
-    pub max_file_size: u64,
-}
-
 /// The least severe messages that the daemon logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
@@ -132,8 +123,8 @@ pub struct AuthConfiguration {
     pub policies: PolicySet,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
-    /// Scopes that a token must have for any call; all of them.
-    pub required_scopes: ScopeSet,
+    /// Which scopes calls need, and who may have them.
+    pub authorization: AuthorizationConfiguration,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// Whether clients may register themselves (RFC 7591).

@@ -8,6 +8,7 @@
 
 mod challenges;
 
+use super::request_id::RequestId;
 use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use challenges::Challenges;
@@ -15,9 +16,8 @@ use mxcp_actors::model::principal::Principal;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::{Secret, TokenHash};
-use mxcp_actors::model::token::AccessGrant;
 use mxcp_actors::ports::token_verifier::{TokenVerifier, VerifyError};
-use mxcp_actors::sessions::SessionsHandle;
+use mxcp_actors::sessions::{ScopeRefusal, SessionsHandle};
 use mxcp_actors::settings::Settings;
 use std::future::pending;
 use std::sync::Arc;
@@ -38,6 +38,8 @@ enum Door {
 #[derive(Debug)]
 struct Closed {
     issuer: Issuer,
+    /// Where refusals are counted, whoever gave the token.
+    sessions: SessionsHandle,
     resource: Resource,
     required_scopes: ScopeSet,
     challenges: Challenges,
@@ -71,6 +73,18 @@ enum ShownToken {
     Other(Secret),
 }
 
+/// What a caller's token does not allow.
+#[derive(Debug)]
+pub struct StepUp {
+    /// What they called.
+    pub operation: String,
+    /// What it needs, beyond what everything needs.
+    pub needed: ScopeSet,
+    /// Whether the challenge names what the token has as well: clients of the revisions before
+    /// 2026-07-28 forget it when they ask for a new one.
+    pub is_cumulative: bool,
+}
+
 /// Why a request is refused (RFC 6750 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -91,6 +105,19 @@ pub enum Refusal {
     Unavailable,
 }
 
+impl Refusal {
+    /// What the audit log says of it. Nothing of a client's first request, which has no token so
+    /// that it is told where to get one, nor of what is recorded elsewhere.
+    const fn reason_to_record(self) -> Option<&'static str> {
+        match self {
+            Self::NoToken | Self::InsufficientScope => None,
+            Self::InvalidToken => Some("the access token is unknown, expired, revoked, or not for this server"),
+            Self::SeveralTokens => Some("the access token was not sent once, in the header Authorization"),
+            Self::Unavailable => Some("the issuer of access tokens could not be asked"),
+        }
+    }
+}
+
 impl ResourceGuard {
     /// Lets everyone in without a name, for a server without authentication.
     #[must_use]
@@ -103,7 +130,7 @@ impl ResourceGuard {
     /// # Errors
     /// When the issuer or a scope cannot be written into a header.
     pub fn closed(sessions: SessionsHandle, settings: &Settings) -> anyhow::Result<Self> {
-        Self::build(Issuer::Us(sessions), settings, &settings.default_scopes())
+        Self::build((Issuer::Us(sessions.clone()), sessions), settings, &settings.default_scopes())
     }
 
     /// Lets in who shows a token that `verifier` accepts, with all scopes required. Clients are
@@ -111,11 +138,20 @@ impl ResourceGuard {
     ///
     /// # Errors
     /// As for [`Self::closed`].
-    pub fn verifying(verifier: Arc<dyn TokenVerifier>, settings: &Settings, scopes: &ScopeSet) -> anyhow::Result<Self> {
-        Self::build(Issuer::Other(verifier), settings, scopes)
+    pub fn verifying(
+        verifier: Arc<dyn TokenVerifier>,
+        sessions: SessionsHandle,
+        settings: &Settings,
+        scopes: &ScopeSet,
+    ) -> anyhow::Result<Self> {
+        Self::build((Issuer::Other(verifier), sessions), settings, scopes)
     }
 
-    fn build(issuer: Issuer, settings: &Settings, scopes: &ScopeSet) -> anyhow::Result<Self> {
+    fn build(
+        (issuer, sessions): (Issuer, SessionsHandle),
+        settings: &Settings,
+        scopes: &ScopeSet,
+    ) -> anyhow::Result<Self> {
         let challenges = Challenges::new(&settings.issuer, scopes)?;
         let (resource, required_scopes) = (settings.resource.clone(), settings.required_scopes.clone());
         let alias = |origin: &String| {
@@ -123,7 +159,7 @@ impl ResourceGuard {
             anyhow::Ok((host, Challenges::new(origin, scopes)?))
         };
         let aliases = settings.alias_origins.iter().map(alias).collect::<anyhow::Result<_>>()?;
-        let closed = Closed { issuer, resource, required_scopes, challenges, aliases };
+        let closed = Closed { issuer, sessions, resource, required_scopes, challenges, aliases };
         Ok(Self { door: Door::Closed(Box::new(closed)) })
     }
 
@@ -145,18 +181,46 @@ impl ResourceGuard {
             Door::Closed(closed) => closed,
         };
         let token = bearer_token(request.headers(), request.uri().query())?;
-        match &closed.issuer {
+        let (grant, token) = match &closed.issuer {
             Issuer::Us(sessions) => {
                 let hash = TokenHash::of(token);
                 let grant = sessions.verify_token_hash(&hash).map_err(|_| Refusal::InvalidToken)?;
-                closed.admit(&grant, ShownToken::Ours(hash))
+                (grant, ShownToken::Ours(hash))
             }
             Issuer::Other(verifier) => {
                 let token = Secret::new(token);
                 let grant = verifier.verify(&token).await?;
-                closed.admit(&grant, ShownToken::Other(token))
+                (grant, ShownToken::Other(token))
             }
+        };
+        if grant.resource != closed.resource {
+            return Err(Refusal::InvalidToken);
         }
+        if !grant.principal.holds(&closed.required_scopes) {
+            let needed = closed.required_scopes.clone();
+            closed.record_refusal(request, &grant.principal, None, needed).await;
+            return Err(Refusal::InsufficientScope);
+        }
+        Ok(Authenticated { principal: Arc::clone(&grant.principal), token: Some(token) })
+    }
+
+    /// Refuses what a caller's token does not allow, and says what a token needs that would (MCP
+    /// authorization, scope challenge handling). Everything in one challenge, or a client would have
+    /// to ask its person several times.
+    pub async fn refuse_operation(
+        &self,
+        request: &HttpRequest,
+        caller: &Authenticated,
+        step_up: StepUp,
+    ) -> HttpResponse {
+        let Door::Closed(closed) = &self.door else { return HttpResponse::Forbidden().finish() };
+        let StepUp { operation, needed, is_cumulative } = step_up;
+        let principal = &caller.principal;
+        let needed = closed.required_scopes.union(&needed);
+        closed.record_refusal(request, principal, Some(operation), needed.clone()).await;
+        let asked = if is_cumulative { needed.union(&principal.scopes) } else { needed.clone() };
+        let is_within_reach = principal.could_hold(&needed);
+        closed.challenges_for(request).step_up(&asked, is_within_reach)
     }
 
     /// Waits until `caller` would be refused: an open stream does not stand for a token either.
@@ -178,7 +242,12 @@ impl ResourceGuard {
         match &self.door {
             // Nothing is refused here, but a wrong answer must not open the door either.
             Door::Open(_) => HttpResponse::Forbidden().finish(),
-            Door::Closed(closed) => closed.challenges_for(request).answer(refusal),
+            Door::Closed(closed) => {
+                if let Some(reason) = refusal.reason_to_record() {
+                    closed.sessions.record_token_refusal(reason, RequestId::text_of(request));
+                }
+                closed.challenges_for(request).answer(refusal)
+            }
         }
     }
 }
@@ -190,15 +259,15 @@ impl Closed {
         named.map_or(&self.challenges, |(_, challenges)| challenges)
     }
 
-    /// Lets in who holds `grant`, if it is for us and allows enough.
-    fn admit(&self, grant: &AccessGrant, token: ShownToken) -> Result<Authenticated, Refusal> {
-        if grant.resource != self.resource {
-            return Err(Refusal::InvalidToken);
-        }
-        if !grant.principal.scopes.contains_all(&self.required_scopes) {
-            return Err(Refusal::InsufficientScope);
-        }
-        Ok(Authenticated { principal: Arc::clone(&grant.principal), token: Some(token) })
+    async fn record_refusal(
+        &self,
+        request: &HttpRequest,
+        principal: &Arc<Principal>,
+        operation: Option<String>,
+        needed: ScopeSet,
+    ) {
+        let (principal, trace_id) = (Arc::clone(principal), RequestId::text_of(request));
+        self.sessions.record_scope_refusal(ScopeRefusal { principal, operation, needed, trace_id }).await;
     }
 }
 

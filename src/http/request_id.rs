@@ -31,6 +31,12 @@ impl RequestId {
         request.extensions().get().cloned()
     }
 
+    /// The identifier of `request` as text, for records.
+    #[must_use]
+    pub fn text_of(request: &HttpRequest) -> Option<String> {
+        Self::of(request).map(|id| id.as_str().to_owned())
+    }
+
     /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,16 +1,19 @@
-//! From tool files to definitions that every worker shares.
+//! From endpoint files to definitions that every worker shares.
 
 use crate::adapters::duckdb::DuckDbEngine;
-use crate::config::{AuthConfiguration, Configuration, ProviderSettings, VerifierConfiguration};
+use crate::config::{
+    AuthConfiguration, AuthorizationConfiguration, Configuration, ProviderSettings, VerifierConfiguration,
+};
 use anyhow::anyhow;
 use mxcp_actors::policy::{Endpoint, PolicyBook, PolicyCompileError};
 use mxcp_actors::ports::sql_engine::SqlEngine;
+use mxcp_actors::scope_rules::ScopeRules;
 use mxcp_actors::supervisor::Definitions;
 use mxcp_actors::tool_calls::ToolCatalog;
 use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 
-/// Everything about tools that can be worked out before the first call: schemas, validators,
+/// Everything about endpoints that can be worked out before the first call: schemas, validators,
 /// compiled rules, and whether the SQL makes sense to the database as it is now.
 pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
     let compiled = endpoints(configuration);
@@ -18,7 +21,8 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     match compiled {
         Ok((catalog, book)) if faults.is_empty() => {
             let user_mapping = Arc::new(user_mapping(&configuration.auth));
-            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping })
+            let scope_rules = Arc::new(scope_rules(&configuration.auth));
+            Ok(Definitions { catalog: Arc::new(catalog), policy_book: Arc::new(book), user_mapping, scope_rules })
         }
         compiled => {
             let mut all = compiled.err().unwrap_or_default();
@@ -28,7 +32,7 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     }
 }
 
-/// What is wrong with tools whatever the database holds.
+/// What is wrong with endpoints whatever the database holds.
 #[must_use]
 pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
     endpoints(configuration).err().unwrap_or_default()
@@ -37,9 +41,9 @@ pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
 /// Which SQL makes no sense to the database as it is now.
 pub async fn sql_faults(configuration: &Configuration, engine: &DuckDbEngine) -> Vec<String> {
     let mut faults = Vec::new();
-    for tool in &configuration.tools {
+    for tool in configuration.tools.iter().filter(|tool| !tool.sql.is_empty()) {
         if let Err(fault) = check_sql(engine, tool).await {
-            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
+            faults.push(format!("{}: {} '{}': {fault}", tool.path.display(), tool.kind().as_str(), tool.name));
         }
     }
     faults
@@ -79,6 +83,11 @@ fn user_mapping(auth: &AuthConfiguration) -> UserMapping {
     let of_issuer = |issuer: &VerifierConfiguration| (issuer.provider_name.clone(), issuer.claim_mappings.clone());
     let by_provider = auth.providers.iter().map(of_provider).chain(auth.verifier.iter().map(of_issuer));
     UserMapping::new(by_provider.collect(), auth.user_mapping.clone())
+}
+
+fn scope_rules(auth: &AuthConfiguration) -> ScopeRules {
+    let AuthorizationConfiguration { hierarchy, grants, .. } = auth.authorization.clone();
+    ScopeRules::new(hierarchy, grants, auth.clients.iter().map(|client| (&client.id, &client.scopes)))
 }
 
 async fn check_sql(engine: &DuckDbEngine, tool: &mxcp_actors::model::tool::ToolDefinition) -> Result<(), String> {

@@ -11,7 +11,6 @@ use mxcp_actors::handles::Handles;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::settings::Settings;
 use mxcp_actors::supervisor::Definitions;
-use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +30,11 @@ pub(super) fn door(
 ) -> anyhow::Result<(TokenSource, ResourceGuard, ScopeSet)> {
     if let Some(issuer) = &configuration.auth.verifier {
         let scopes = issuer.scope.union(&settings.required_scopes);
-        let verifier = verifier(issuer, settings, &definitions.user_mapping)?;
+        let verifier = verifier(issuer, settings, definitions)?;
         // Its keys are fetched ahead of the first call.
         let early = Arc::clone(&verifier);
         actix_rt::spawn(async move { early.warm_up().await });
-        let guard = ResourceGuard::verifying(Arc::clone(&verifier) as _, settings, &scopes)?;
+        let guard = ResourceGuard::verifying(Arc::clone(&verifier) as _, handles.sessions.clone(), settings, &scopes)?;
         return Ok((TokenSource::OtherIssuer(verifier), guard, scopes));
     }
     let scopes = settings.default_scopes();
@@ -50,7 +49,7 @@ pub(super) fn door(
 fn verifier(
     issuer: &VerifierConfiguration,
     settings: &Settings,
-    user_mapping: &Arc<UserMapping>,
+    definitions: &Definitions,
 ) -> anyhow::Result<Arc<OidcVerifier>> {
     let client = issuer.introspection.as_ref();
     let http =
@@ -61,7 +60,8 @@ fn verifier(
             provider_name: issuer.provider_name.clone(),
             audiences: issuer.audience.clone().map_or_else(|| own_names(settings), |audience| vec![audience]),
             resource: settings.resource.clone(),
-            user_mapping: Arc::clone(user_mapping),
+            user_mapping: Arc::clone(&definitions.user_mapping),
+            scope_rules: Arc::clone(&definitions.scope_rules),
             introspection: client.map(|client| IntrospectionClient {
                 client_id: client.client_id.clone(),
                 client_secret: client.client_secret.clone(),
@@ -81,7 +81,7 @@ fn verifier(
 pub fn trusted_issuer(configuration: &Configuration) -> anyhow::Result<Option<Arc<OidcVerifier>>> {
     let Some(issuer) = &configuration.auth.verifier else { return Ok(None) };
     let settings = super::settings(configuration, &configuration.http.base_url(None))?;
-    verifier(issuer, &settings, &Arc::default()).map(Some)
+    verifier(issuer, &settings, &Definitions::default()).map(Some)
 }
 
 /// The URLs of the MCP endpoint: a client asks the issuer for a token for the one that it was given.

@@ -10,6 +10,7 @@ use mxcp::http::host_guard::{self, Names, NamesOf};
 use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes, StreamLimits};
 use mxcp::http::request_id;
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
+use mxcp_actors::model::endpoint::EndpointForm;
 use mxcp_actors::model::ids::{ClientId, UserId};
 use mxcp_actors::model::policy::{PolicyAction, PolicyRule, PolicySet};
 use mxcp_actors::model::principal::User;
@@ -225,10 +226,12 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: ScopeSet::parse(required_scopes).unwrap(),
+        further_scopes: ScopeSet::default(),
         configured_clients: Vec::new(),
         is_registration_open: true,
         registered_clients_max: 10,
         client_documents: None,
+        audit_viewers: Vec::new(),
         query_deadline: Duration::from_secs(60),
         query_rows_max: 100,
     }
@@ -262,7 +265,12 @@ fn definitions() -> Definitions {
         policies: tool.policies.clone(),
     });
     let policy_book = Arc::new(PolicyBook::compile(&PolicySet::default(), endpoints.collect()).unwrap());
-    Definitions { catalog: Arc::new(ToolCatalog::build(tools).unwrap()), policy_book, user_mapping: Arc::default() }
+    Definitions {
+        catalog: Arc::new(ToolCatalog::build(tools).unwrap()),
+        policy_book,
+        user_mapping: Arc::default(),
+        scope_rules: Arc::default(),
+    }
 }
 
 fn tools() -> Vec<ToolDefinition> {
@@ -302,6 +310,7 @@ fn tools() -> Vec<ToolDefinition> {
 fn tool(name: &str, sql: &str, parameters: Vec<Parameter>, returns: Option<TypeDefinition>) -> ToolDefinition {
     ToolDefinition {
         name: name.into(),
+        form: EndpointForm::Tool,
         description: None,
         tags: Vec::new(),
         annotations: ToolAnnotations::default(),
@@ -309,6 +318,7 @@ fn tool(name: &str, sql: &str, parameters: Vec<Parameter>, returns: Option<TypeD
         returns,
         sql: sql.into(),
         needs_external_token: false,
+        scopes: ScopeSet::default(),
         policies: PolicySet::default(),
         path: format!("tools/{name}.yml").into(),
     }

@@ -57,7 +57,7 @@ fn a_file_of_the_python_product_loads_and_what_does_nothing_is_said() {
     );
     let auth = configuration.auth;
     assert!(auth.persistence.is_none() && auth.clients.is_empty());
-    assert_eq!(auth.required_scopes.to_string(), "openid");
+    assert_eq!(auth.authorization.required_scopes.to_string(), "openid");
     let issuer = auth.verifier.unwrap();
     assert!(issuer.introspection.is_none());
     assert_eq!(issuer.claim_mappings.len(), 1);

@@ -22,6 +22,7 @@ fn verifier(issuer: &Issuer, is_asking: bool, http: HttpClient) -> OidcVerifier 
         audiences: vec![AUDIENCE.to_owned()],
         resource: Resource::parse(AUDIENCE).unwrap(),
         user_mapping: Arc::default(),
+        scope_rules: Arc::default(),
         introspection: is_asking.then_some(client),
     };
     OidcVerifier::new(settings, http, StandingClock::new()).unwrap()

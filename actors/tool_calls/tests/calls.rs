@@ -49,9 +49,10 @@ fn worker(rig: &Rig) -> ToolCallsHandle {
     rig.start_worker(ToolCatalog::build(tools).unwrap(), book)
 }
 
-fn call(name: &str, arguments: &Value) -> CallTool {
+pub(super) fn call(name: &str, arguments: &Value) -> CallTool {
     CallTool {
         principal: Arc::new(samples::principal("ada", &SessionId::new("s"))),
+        kind: EndpointKind::Tool,
         name: name.to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
         caller_type: "http",

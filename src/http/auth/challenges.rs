@@ -7,9 +7,14 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHEN
 use actix_web::web::Bytes;
 use mxcp_actors::model::scope::ScopeSet;
 use serde_json::json;
+use std::fmt::Display;
 
 /// After how many seconds a token that could not be checked may be shown again.
 const RETRY_AFTER_SECS: u64 = 5;
+
+/// Why a call is refused that a new login could allow, and one that it could not.
+const BEYOND_TOKEN: &str = "the access token lacks a scope that this call needs";
+const BEYOND_PERSON: &str = "the access token lacks a scope that this call needs; a new login will not help, because its person may not have it";
 
 /// The refusals, ready to be sent.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Challenges {
     several_tokens: Challenge,
     insufficient_scope: Challenge,
     unavailable: Challenge,
+    /// The parameter that says where the metadata are.
+    metadata: String,
 }
 
 #[derive(Debug)]
@@ -36,13 +43,14 @@ impl Challenges {
     /// When the base URL or a scope cannot be written into a header.
     pub(super) fn new(base_url: &str, scope: &ScopeSet) -> anyhow::Result<Self> {
         let scope = if scope.is_empty() { String::new() } else { format!(", scope=\"{scope}\"") };
-        let hints = format!("resource_metadata=\"{base_url}/.well-known/oauth-protected-resource/mcp\"{scope}");
+        let metadata = format!("resource_metadata=\"{base_url}/.well-known/oauth-protected-resource/mcp\"");
+        let hints = format!("{metadata}{scope}");
         let challenge = |refusal: Refusal, status: StatusCode, code: Option<&str>| {
             // Without a token there is nothing wrong with it, so there is no `error` (RFC 6750
             // section 3.1).
             let error = code.map(|code| format!("error=\"{code}\", error_description=\"{refusal}\", "));
             let header = format!("Bearer {}{hints}", error.unwrap_or_default());
-            let body = body(code.unwrap_or("unauthorized"), refusal);
+            let body = body(code.unwrap_or("unauthorized"), &refusal);
             anyhow::Ok(Challenge { status, header: Some(HeaderValue::from_str(&header)?), body })
         };
         Ok(Self {
@@ -57,8 +65,9 @@ impl Challenges {
             unavailable: Challenge {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 header: None,
-                body: body("temporarily_unavailable", Refusal::Unavailable),
+                body: body("temporarily_unavailable", &Refusal::Unavailable),
             },
+            metadata,
         })
     }
 
@@ -79,10 +88,26 @@ impl Challenges {
         };
         answer.body(challenge.body.clone())
     }
+
+    /// The answer to a call that needs a token with `scopes` (RFC 6750 section 3.1).
+    pub(super) fn step_up(&self, scopes: &ScopeSet, is_within_reach: bool) -> HttpResponse {
+        let description = if is_within_reach { BEYOND_TOKEN } else { BEYOND_PERSON };
+        let metadata = &self.metadata;
+        let code = "insufficient_scope";
+        let header =
+            format!("Bearer error=\"{code}\", error_description=\"{description}\", {metadata}, scope=\"{scopes}\"");
+        let mut answer = HttpResponse::Forbidden();
+        answer.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        // Scopes hold nothing that a header could not; refused it is in any case.
+        if let Ok(header) = HeaderValue::from_str(&header) {
+            answer.insert_header((WWW_AUTHENTICATE, header));
+        }
+        answer.body(body(code, &description))
+    }
 }
 
-fn body(code: &str, refusal: Refusal) -> Bytes {
-    json!({"error": code, "error_description": refusal.to_string()}).to_string().into()
+fn body(code: &str, description: &dyn Display) -> Bytes {
+    json!({"error": code, "error_description": description.to_string()}).to_string().into()
 }
 
 #[cfg(test)]
@@ -109,6 +134,23 @@ mod tests {
         assert!(status == 403 && text.starts_with("Bearer error=\"insufficient_scope\""), "{text}");
         let (status, text) = header(&challenges, Refusal::SeveralTokens);
         assert!(status == 400 && text.starts_with("Bearer error=\"invalid_request\""), "{text}");
+    }
+
+    #[test]
+    fn a_challenge_of_a_call_names_what_it_needs_and_no_more() {
+        let base = ScopeSet::parse("mxcp:access").unwrap();
+        let challenges = Challenges::new("https://a.example", &base).unwrap();
+        let needed = ScopeSet::parse("reports:read x").unwrap();
+        let answer = challenges.step_up(&needed, true);
+        assert_eq!(answer.status(), 403);
+        assert_eq!(
+            answer.headers().get(WWW_AUTHENTICATE).unwrap(),
+            "Bearer error=\"insufficient_scope\", error_description=\"the access token lacks a scope that this call \
+             needs\", resource_metadata=\"https://a.example/.well-known/oauth-protected-resource/mcp\", \
+             scope=\"reports:read x\""
+        );
+        let hopeless = challenges.step_up(&needed, false);
+        assert!(hopeless.headers().get(WWW_AUTHENTICATE).unwrap().to_str().unwrap().contains("will not help"));
     }
 
     #[test]

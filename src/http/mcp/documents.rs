@@ -1,24 +1,20 @@
-//! Answers that are the same for every caller, rendered once.
+//! Answers that do not depend on the request, rendered once.
 
-use super::revision::{Era, SUPPORTED, negotiate};
-use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
+use super::listings::{Listings, TTL_MS};
+use super::revision::{SUPPORTED, negotiate};
+use mxcp_actors::model::endpoint::EndpointKind;
+use mxcp_actors::tool_calls::ToolCatalog;
 use rmcp::model::{
-    CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ListToolsResult, MetaObject,
-    ProtocolVersion, ServerCapabilities, SubscriptionFilter, Tool, ToolAnnotations, ToolsCapability,
+    CacheScope, DiscoverResult, Implementation, InitializeResult, MetaObject, PromptsCapability, ProtocolVersion,
+    ResourcesCapability, ServerCapabilities, SubscriptionFilter, ToolsCapability,
 };
 use serde_json::Value;
-use std::sync::Arc;
-
-/// How long a client may keep a list. Tools change only with a restart, which a client does not
-/// see in this revision, so it should look again before long.
-const TTL_MS: u64 = 60_000;
 
 /// The rendered answers.
 #[derive(Debug)]
 pub(super) struct Documents {
     discovery: Box<str>,
-    modern_tools: Box<str>,
-    legacy_tools: Box<str>,
+    listings: Listings,
     /// One for each revision with a handshake.
     initialized: Vec<(&'static str, Box<str>)>,
     server_meta: MetaObject,
@@ -29,6 +25,9 @@ impl Documents {
     pub(super) fn new(catalog: &ToolCatalog, instructions: Option<String>) -> Result<Self, serde_json::Error> {
         let mut capabilities = ServerCapabilities::default();
         capabilities.tools = Some(ToolsCapability::default());
+        let has = |kind| catalog.of_kind(kind).next().is_some();
+        capabilities.resources = has(EndpointKind::Resource).then(ResourcesCapability::default);
+        capabilities.prompts = has(EndpointKind::Prompt).then(PromptsCapability::default);
         let mut server = InitializeResult::new(capabilities.clone());
         server.server_info = Implementation::new("mxcp", env!("CARGO_PKG_VERSION")).with_title("MXCP");
         server.instructions = instructions;
@@ -38,17 +37,9 @@ impl Documents {
         (discovery.ttl_ms, discovery.cache_scope) = (TTL_MS, CacheScope::Private);
         let server_meta = discovery.meta.clone().unwrap_or_default();
 
-        let mut tools = ListToolsResult::with_all_items(catalog.iter().map(|entry| describe(entry)).collect());
-        tools.result_type = None;
-        let legacy_tools = serde_json::to_string(&tools)?.into();
-        // Private, because what is listed may come to depend on who asks.
-        tools = ListToolsResult::with_all_items(tools.tools).with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Private);
-        tools.meta = Some(server_meta.clone());
-
         Ok(Self {
             discovery: serde_json::to_string(&discovery)?.into(),
-            modern_tools: serde_json::to_string(&tools)?.into(),
-            legacy_tools,
+            listings: Listings::new(catalog, &server_meta)?,
             initialized: render_initialized(&server)?,
             server_meta,
             capabilities,
@@ -60,12 +51,9 @@ impl Documents {
         &self.discovery
     }
 
-    /// The result of `tools/list`.
-    pub(super) fn tools(&self, era: Era) -> &str {
-        match era {
-            Era::Modern => &self.modern_tools,
-            Era::Legacy => &self.legacy_tools,
-        }
+    /// The lists.
+    pub(super) fn listings(&self) -> &Listings {
+        &self.listings
     }
 
     /// The revision that an `initialize` which asks for `requested` agrees on, and its result.
@@ -93,22 +81,4 @@ fn render_initialized(server: &InitializeResult) -> Result<Vec<(&'static str, Bo
         Ok((revision, serde_json::to_string(&result)?.into()))
     };
     SUPPORTED.into_iter().filter(|revision| negotiate(revision) == *revision).map(render).collect()
-}
-
-fn describe(entry: &CatalogEntry) -> Tool {
-    let definition = &entry.definition;
-    let schema = |schema: &Value| Arc::new(schema.as_object().cloned().unwrap_or_else(JsonObject::new));
-    let description = definition.description.clone().unwrap_or_default();
-    let mut tool = Tool::new(definition.name.clone(), description, schema(&entry.input_schema));
-    tool.output_schema = entry.output_schema.as_ref().map(schema);
-    let hints = &definition.annotations;
-    let annotations = ToolAnnotations::from_raw(
-        hints.title.clone(),
-        hints.read_only,
-        hints.destructive,
-        hints.idempotent,
-        hints.open_world,
-    );
-    tool.annotations = (annotations != ToolAnnotations::default()).then_some(annotations);
-    tool
 }

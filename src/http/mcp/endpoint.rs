@@ -9,7 +9,7 @@ use super::headers::SESSION_ID;
 use super::open_stream::OpenStream;
 use super::revision::{self, Era};
 use super::{McpState, body, stream};
-use crate::http::auth::Authenticated;
+use crate::http::auth::{Authenticated, StepUp};
 use crate::http::request_id::RequestId;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderValue};
@@ -107,12 +107,16 @@ impl Asked<'_> {
             }
             Some(_) | None => None,
         };
-        let trace_id = RequestId::of(request).map(|id| id.as_str().to_owned());
+        let trace_id = RequestId::text_of(request);
         let principal = &caller.principal;
         let outcome = Request { state, principal, session, era, id, method, params, trace_id }.dispatch()?;
         match outcome {
             Outcome::Ready(answer) => Ok(answer.respond(accepted)),
             Outcome::Call(call) => Ok(respond_when_done(call, accepted, state.shared.times).await),
+            Outcome::MissingScopes { operation, needed } => {
+                let step_up = StepUp { operation, needed, is_cumulative: era == Era::Legacy };
+                Ok(state.shared.guard.refuse_operation(request, caller, step_up).await)
+            }
             Outcome::Subscription(_) if !accepted.event_stream => Err(Fault::StreamNotAccepted),
             Outcome::Subscription(subscription) => Ok(subscription.respond(OpenStream::begin(state, caller)?)),
             Outcome::Initialize(answer, revision) => {

@@ -156,7 +156,7 @@ pub(super) fn principal(provider: &str, claims: Claims) -> Result<Principal, Tok
     let client_id = client.map(ClientId::new);
     let scopes = scopes(&claims)?;
     let user = profile::user(provider, &subject, profile::merge(claims, None));
-    Ok(Principal { user: Some(Arc::new(user)), client_id, session_id: None, scopes })
+    Ok(Principal { user: Some(Arc::new(user)), client_id, scopes, ..Principal::anonymous() })
 }
 
 /// `scope` is a text with spaces between (RFC 9068 section 2.2.3); some issuers write a list, or

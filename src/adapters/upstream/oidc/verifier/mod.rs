@@ -243,7 +243,13 @@ impl OidcVerifier {
         expires_at: Timestamp,
     ) -> Result<Arc<AccessGrant>, Trouble> {
         let mut principal = claims::principal(self.name(), claims)?;
-        principal.user = principal.user.map(|user| self.settings.user_mapping.apply(user));
+        if let Some(user) = principal.user.take() {
+            let user = self.settings.user_mapping.apply(user);
+            let rules = &self.settings.scope_rules;
+            principal.reach = rules.reach(&user, None);
+            principal.scopes = rules.rights(&principal.scopes, &principal.reach);
+            principal.user = Some(user);
+        }
         let principal = Arc::new(principal);
         let grant = Arc::new(AccessGrant { principal, resource: self.settings.resource.clone(), expires_at });
         self.good.note(hash, Arc::clone(&grant));

@@ -4,6 +4,7 @@ use super::super::settings::{check_config_url, check_provider_name};
 use crate::adapters::upstream::settings::{UpstreamSettingsError, required};
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::secret::Secret;
+use mxcp_actors::scope_rules::ScopeRules;
 use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub struct VerifierSettings {
     pub resource: Resource,
     /// What the operator says about people, beyond what the issuer does.
     pub user_mapping: Arc<UserMapping>,
+    /// What the operator lets them have of what their tokens say.
+    pub scope_rules: Arc<ScopeRules>,
     /// Who this server is at the issuer's introspection endpoint (RFC 7662); without it tokens are
     /// JWTs and are checked here (RFC 9068).
     pub introspection: Option<IntrospectionClient>,
