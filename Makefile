@@ -11,7 +11,7 @@ QUICKSTART := config-examples/quickstart
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release install fmt fmt-check lint test test-fast crash-test doc deny bench ci
+.PHONY: help run build release install fmt fmt-check lint test test-fast fuzz crash-test doc deny bench ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ doc: $(DUCKDB_LIB_DIR)/libduckdb.so ## Build the documentation of the code
 
 deny: ## Check licences and sources of dependencies (needs cargo-deny)
 	@cargo deny --offline check bans licenses sources
+
+FUZZ_SECONDS ?= 300
+fuzz: ## Judge made-up conditions on made-up data for FUZZ_SECONDS; CI makes a short round of it
+	@MXCP_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --locked -p mxcp-actors expression::fuzz -- --nocapture
 
 ROUNDS ?= 300
 crash-test: $(DUCKDB_LIB_DIR)/libduckdb.so ## Kill the daemon at random moments under load, ROUNDS times

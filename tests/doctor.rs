@@ -134,12 +134,12 @@ async fn people_read_a_line_for_each_check_and_what_to_do() {
 async fn what_keeps_the_server_from_starting_is_an_error() {
     let mut setup = silent(Setup::default());
     setup.tools.get_mut("whoami").unwrap()["policies"] =
-        json!({"input": [{"condition": "user.rolle == 'admin'", "action": "deny"}]});
+        json!({"output": [{"condition": "true", "action": "filter_sensitive_fields"}]});
     let project = setup.write();
     private(&project);
     let (found, code) = checks(&project).await;
     let [(status, message)] = of(&found, "tools")[..] else { panic!("{found:#?}") };
-    assert!(code == 1 && status == "error" && message.contains("user.rolle"), "{message}");
+    assert!(code == 1 && status == "error" && message.contains("nothing to filter"), "{message}");
     project.write("tools/whoami.yml", "mxcp: 1\ntool:\n  source: {code: SELECT 1}\n");
     let (found, code) = checks(&project).await;
     assert!(code == 1 && of(&found, "configuration").iter().any(|(status, _)| *status == "error"), "{found:#?}");

@@ -38,6 +38,7 @@ mod oauth_errors;
 mod oauth_provider;
 mod other_names;
 mod persistence;
+mod policy;
 mod provider_choice;
 mod provider_refresh;
 mod refresh;

@@ -40,6 +40,10 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
             let at = place(id).map(|at| with_name_before(condition, at));
             ExpressionError::new(kind, at)
         }
+        ExpressionErrorKind::UnknownUserField(field) => {
+            let at = place(id).map(|at| with_name_behind(condition, at, field));
+            ExpressionError::new(kind, at)
+        }
         _ => ExpressionError::new(kind, place(id)),
     };
     let mut errors: Vec<_> = checked.faults.into_iter().map(fault).collect();
@@ -74,6 +78,13 @@ fn with_name_before(condition: &str, at: Span) -> Span {
     let before: Vec<char> = condition.chars().take(at.start).collect();
     let name = before.iter().rev().take_while(|letter| letter.is_alphanumeric() || **letter == '_').count();
     if name == 0 { at } else { Span { start: at.start - name, end: at.start } }
+}
+
+/// The token is that of the variable; its field is a part of the fault.
+fn with_name_behind(condition: &str, at: Span, field: &str) -> Span {
+    let behind: String = condition.chars().skip(at.end).collect();
+    let before = behind.find(field).and_then(|start| behind.get(..start));
+    before.map_or(at, |before| Span { end: at.end + before.chars().count() + field.chars().count(), ..at })
 }
 
 /// The parser counts lines and columns from 1. Its words are for people who know its grammar; the

@@ -94,7 +94,8 @@ fn a_fault_says_where_it_is() {
     assert_eq!(at_fault("true && usr.role == 'x'"), "usr");
     assert_eq!(at_fault("user.role == 'ä' && usr == 1"), "usr");
     assert_eq!(at_fault("user.role == 'x'\n  && clams.a == 1"), "clams");
-    assert_eq!(at_fault("user.emial == 'x'"), "user");
+    assert_eq!(at_fault("true || user.emial == 'x'"), "user.emial");
+    assert_eq!(at_fault("has(user.emial)"), "user.emial");
     assert_eq!(at_fault("user.email.matches('(')"), "'('");
     assert_eq!(at_fault("user.role == ) "), ")");
     assert_eq!(at_fault("'ä' == ) "), ")");

@@ -16,6 +16,19 @@ pub enum PolicyAction {
     FilterSensitiveFields,
 }
 
+impl PolicyAction {
+    /// The name in YAML.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::FilterFields => "filter_fields",
+            Self::MaskFields => "mask_fields",
+            Self::FilterSensitiveFields => "filter_sensitive_fields",
+        }
+    }
+}
+
 /// Which list a rule stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyTarget {

@@ -236,9 +236,9 @@ impl Trail {
             self.reason = Some(detail.unwrap_or_else(|| reason.clone()));
             return Err(reason);
         }
-        if verdict.modified_by.is_some() {
+        if let Some(action) = verdict.modified_by {
             self.decision = Some(PolicyDecision::Warn);
-            self.reason = Some("the response was changed by a policy".to_owned());
+            self.reason = Some(format!("the response was changed by {}", action.as_str()));
         } else if self.decision.is_none() {
             self.decision = Some(PolicyDecision::Allow);
         }

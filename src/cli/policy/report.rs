@@ -117,8 +117,8 @@ fn consequence(rule: &RuleReport) -> String {
     match rule.explanation.as_ref().map(|explanation| &explanation.outcome) {
         None => "not looked at, because a rule before it had denied".to_owned(),
         Some(Ok(false)) => "does not hold".to_owned(),
-        Some(Ok(true)) if rule.fields.is_empty() => format!("holds: {}", action(rule.action)),
-        Some(Ok(true)) => format!("holds: {} {}", action(rule.action), rule.fields.join(", ")),
+        Some(Ok(true)) if rule.fields.is_empty() => format!("holds: {}", rule.action.as_str()),
+        Some(Ok(true)) => format!("holds: {} {}", rule.action.as_str(), rule.fields.join(", ")),
         Some(Err(why)) => format!("cannot be evaluated, so it denies: {why}"),
     }
 }
@@ -131,19 +131,10 @@ fn outcome_text(outcome: Option<&Result<bool, String>>) -> String {
     }
 }
 
-const fn action(action: PolicyAction) -> &'static str {
-    match action {
-        PolicyAction::Deny => "deny",
-        PolicyAction::FilterFields => "filter_fields",
-        PolicyAction::MaskFields => "mask_fields",
-        PolicyAction::FilterSensitiveFields => "filter_sensitive_fields",
-    }
-}
-
 fn rule_json(rule: &RuleReport) -> Value {
     let mut document = json!({
         "rule": rule.label,
-        "action": action(rule.action),
+        "action": rule.action.as_str(),
         "fields": rule.fields,
         "reason": rule.reason,
         "holds": null,

@@ -32,7 +32,15 @@ impl Field<'_> {
         // What came from a variable does not stand in the file, and may be secret.
         let resolved = self.source.references.as_ref().map(|references| references.resolve(text));
         let stands_there = resolved.is_none_or(|resolved| resolved.is_ok_and(|resolved| resolved == *text));
-        let at = error.at.filter(|_| stands_there)?;
+        // Where secrets are at home one of them may have got into the wrong place.
+        let is_condition = self.source.references.is_none() || is_like_a_condition(text);
+        let at = error.at.filter(|_| stands_there && is_condition)?;
         Place::find(self.source.text.as_deref()?, self.node.written_at, text, (at.start, at.end))
     }
+}
+
+/// Whether `text` is meant as a condition, however wrong it is.
+fn is_like_a_condition(text: &str) -> bool {
+    const SIGNS: [&str; 9] = ["user.", "claims.", "response.", "has(", " == ", " != ", " && ", " || ", " in "];
+    SIGNS.iter().any(|sign| text.contains(sign))
 }

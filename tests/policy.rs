@@ -1,0 +1,314 @@
+//! Policies, from the file to the answer and the audit log, and the commands that are about them.
+
+use crate::common::{OAuthClient, Setup, TestApp};
+use crate::config_project::{PLAIN_SITE, Project};
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+
+/// The seed's sample.
+const DOMAIN: &str = "!user.email.endsWith('@example.com')";
+/// What only a query that ran can say.
+const RAN: &str = "the query ran";
+
+fn domain() -> Value {
+    json!({"input": [{"condition": DOMAIN, "action": "deny", "reason": "Access restricted to company domain"}]})
+}
+
+async fn answer(app: &TestApp, user: &str, tool: &str) -> Value {
+    let token = OAuthClient::register(app).await.tokens(app, user).await.access;
+    app.call(&token, tool).send().await.unwrap().json::<Value>().await.unwrap()["result"].take()
+}
+
+/// Older revisions of the protocol need no session then.
+fn stateless() -> Setup {
+    Setup { http: json!({"host": "127.0.0.1", "stateless": true}), ..Setup::default() }
+}
+
+fn text(result: &Value) -> &str {
+    result["content"][0]["text"].as_str().unwrap()
+}
+
+fn records_of(app: &TestApp, tool: &str) -> Vec<Value> {
+    app.audit().into_iter().filter(|record| record["operation_name"] == tool).collect()
+}
+
+#[tokio::test]
+async fn the_domain_restriction_works_in_a_tool_and_in_the_profile() {
+    for (is_profile, prefix) in [(false, ""), (true, "profile.")] {
+        let mut setup = Setup::default().with_tool("fails", &format!("SELECT error('{RAN}')"));
+        if is_profile {
+            setup.auth["policies"] = domain();
+        } else {
+            setup.tools.values_mut().for_each(|tool| tool["policies"] = domain());
+        }
+        let app = TestApp::with(setup).await;
+        // Ada has an address of the domain, ben has none at all.
+        assert_eq!(answer(&app, "ada", "whoami").await["isError"], false);
+        assert!(text(&answer(&app, "ada", "fails").await).contains(RAN));
+        let denied = answer(&app, "ben", "fails").await;
+        assert_eq!(denied["isError"], true);
+        assert!(text(&denied).contains("Policy enforcement failed: Access denied by policy"), "{denied}");
+        assert!(!text(&denied).contains(RAN), "{denied}");
+        let records = records_of(&app, "fails");
+        let [_, denied] = records.as_slice() else { panic!("{records:?}") };
+        let label = format!("{prefix}input[0]: {DOMAIN}");
+        assert_eq!(denied["policy_decision"], "deny");
+        assert_eq!(denied["policies_evaluated"], json!([label]));
+        let reason = denied["policy_reason"].as_str().unwrap();
+        assert!(reason.starts_with(&format!("{label} could not be evaluated: ")), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn rules_of_the_profile_come_before_those_of_the_tool() {
+    let mut setup = Setup::default();
+    setup.auth["policies"] = json!({"input": [
+        {"condition": "user.role == 'analyst'", "action": "deny", "reason": "no analysts"},
+    ]});
+    setup.tools.get_mut("whoami").unwrap()["policies"] =
+        json!({"input": [{"condition": "true", "action": "deny", "reason": "nobody"}]});
+    let app = TestApp::with(setup).await;
+    assert!(text(&answer(&app, "ben", "whoami").await).ends_with("no analysts"));
+    assert!(text(&answer(&app, "ada", "whoami").await).ends_with("nobody"));
+    let records = records_of(&app, "whoami");
+    assert_eq!(records[0]["policies_evaluated"], json!(["profile.input[0]: user.role == 'analyst'"]));
+    assert_eq!(records[1]["policies_evaluated"].as_array().unwrap().len(), 2);
+    assert_eq!(records[1]["policy_reason"], "nobody");
+}
+
+#[tokio::test]
+async fn rules_see_converted_parameters_with_their_defaults() {
+    let mut setup = stateless();
+    setup.tools.insert("page", json!({
+        "parameters": [
+            {"name": "n", "type": "integer", "default": 10, "description": "How many"},
+            {"name": "by", "type": "string", "default": null, "description": "By what"},
+        ],
+        "source": {"code": "SELECT $n AS n, $by AS \"by\""},
+        "policies": {"input": [
+            {"condition": "n + 1 > 101", "action": "deny", "reason": "too many"},
+            {"condition": "has(user.email) && by != null && by.startsWith('x')", "action": "deny", "reason": "not by x"},
+        ]},
+    }));
+    let app = TestApp::with(setup).await;
+    let token = OAuthClient::register(&app).await.tokens(&app, "ada").await.access;
+    let call = async |arguments: Value| {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "page", "arguments": arguments}});
+        let request = app.mcp(&body).bearer_auth(&token).header("mcp-protocol-version", "2025-06-18");
+        let response: Value = request.send().await.unwrap().json().await.unwrap();
+        response["result"]["content"][0]["text"].as_str().map_or_else(|| response.to_string(), str::to_owned)
+    };
+    for (arguments, part) in [
+        (json!({}), "\"n\": 10"),
+        (json!({"n": "100"}), "\"n\": 100"),
+        (json!({"n": "101"}), "too many"),
+        (json!({"by": "xy"}), "not by x"),
+    ] {
+        let text = call(arguments.clone()).await;
+        assert!(text.contains(part), "{arguments}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_out_of_a_result_fits_the_published_schema() {
+    let row = json!({"type": "object", "required": ["id", "salary", "bank"], "additionalProperties": false, "properties": {
+        "id": {"type": "integer"}, "salary": {"type": "integer", "minimum": 1},
+        "bank": {"type": "object", "required": ["iban", "bic"], "properties": {
+            "iban": {"type": "string", "sensitive": true}, "bic": {"type": "string"},
+        }},
+    }});
+    let mut setup = stateless();
+    setup.auth["policies"] = json!({"output": [
+        {"condition": "user.role != 'admin'", "action": "filter_sensitive_fields"},
+    ]});
+    setup.tools.insert(
+        "people",
+        json!({
+            "return": {"type": "array", "items": row},
+            "source": {"code": "SELECT 1 AS id, 9 AS salary, {'iban': 'DE1', 'bic': 'X'} AS bank"},
+            "policies": {"output": [
+                {"condition": "user.role != 'admin' && response.exists(row, row.salary > 5)", "action": "mask_fields",
+                 "fields": ["salary"]},
+                {"condition": "!('finance' in user.groups)", "action": "filter_fields", "fields": ["bank.bic"]},
+            ]},
+        }),
+    );
+    let app = TestApp::with(setup).await;
+    let token = OAuthClient::register(&app).await.tokens(&app, "ada").await.access;
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
+    let request = app.mcp(&list).bearer_auth(&token).header("mcp-protocol-version", "2025-06-18");
+    let listed: Value = request.send().await.unwrap().json().await.unwrap();
+    let tools = listed["result"]["tools"].as_array().unwrap_or_else(|| panic!("{listed}"));
+    let schema = &tools.iter().find(|tool| tool["name"] == "people").unwrap()["outputSchema"];
+    let validator = jsonschema::validator_for(schema).unwrap();
+    for (user, expected) in [
+        ("ada", json!([{"id": 1, "salary": 9, "bank": {"iban": "DE1"}}])),
+        ("ben", json!([{"id": 1, "salary": "****", "bank": {}}])),
+    ] {
+        let result = answer(&app, user, "people").await;
+        assert_eq!(result["structuredContent"]["result"], expected, "{result}");
+        assert!(validator.is_valid(&result["structuredContent"]), "{result} is not {schema}");
+    }
+    let records = records_of(&app, "people");
+    assert_eq!(records[1]["policy_decision"], "warn");
+    assert_eq!(records[1]["policies_evaluated"].as_array().unwrap().len(), 3);
+    assert_eq!(records[1]["output_data"][0]["salary"], "****");
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_judged_is_withheld() {
+    let mut setup = Setup::default();
+    setup.tools.get_mut("whoami").unwrap()["policies"] = json!({"output": [{"condition": "response[0].missing == 'x'", "action": "mask_fields", "fields": ["username"]}]});
+    let app = TestApp::with(setup).await;
+    let result = answer(&app, "ada", "whoami").await;
+    assert!(text(&result).ends_with("Output policy enforcement failed: Output blocked by policy"), "{result}");
+    let record = &records_of(&app, "whoami")[0];
+    assert_eq!((&record["policy_decision"], &record["output_data"]), (&json!("deny"), &Value::Null));
+    assert!(record["policy_reason"].as_str().unwrap().contains("No such key: missing"), "{record}");
+}
+
+/// What the program says in the project's folder.
+fn mxcp(project: &Project, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mxcp"));
+    command.current_dir(project.root()).env_clear().envs(&project.env).args(args).output().unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+const FAULTY: &str = "\
+tool:
+  name: t
+  parameters:
+    - {name: n, type: integer, description: A number}
+  source: {code: SELECT $n}
+  policies:
+    input:
+      - condition: \"usr.role != 'admin'\"
+        action: deny
+      - condition: |
+          user.role == 'admin' ||
+            m > 5
+        action: deny
+    output:
+      - {condition: user.role == , action: deny}
+";
+
+/// What is said of it, by whatever command.
+const FAULTS: [&str; 3] = [
+    "tools/t.yml:8: tool.policies.input[0].condition: 'usr' is not known here; the names are: user, n\n    \
+         8 | usr.role != 'admin'\n      | ^^^",
+    "tools/t.yml:12: tool.policies.input[1].condition: 'm' is not known here; the names are: user, n\n    \
+         12 | m > 5\n       | ^",
+    "tools/t.yml:15: tool.policies.output[0].condition: does not parse: ",
+];
+
+#[test]
+fn a_rule_that_cannot_work_stops_serve_and_validate_and_is_pointed_at() {
+    let project = Project::new(PLAIN_SITE);
+    project.write("tools/t.yml", FAULTY);
+    project.write("tools/fine.yml", "tool: {name: fine, source: {code: SELECT 1}}");
+    let served = mxcp(&project, &["serve", "--port", "0"]);
+    let said = String::from_utf8(served.stderr.clone()).unwrap();
+    assert_eq!(served.status.code(), Some(1), "{said}");
+    let validated = mxcp(&project, &["validate", "--json-output"]);
+    assert_eq!(validated.status.code(), Some(1));
+    let document = json_of(&validated);
+    assert_eq!((&document["status"], &document["result"]["status"]), (&json!("error"), &json!("error")));
+    let files = document["result"]["validated"].as_array().unwrap();
+    assert_eq!(files[0], json!({"status": "ok", "path": "tools/fine.yml"}));
+    assert_eq!((&files[1]["status"], &files[1]["path"]), (&json!("error"), &json!("tools/t.yml")));
+    let message = files[1]["message"].as_str().unwrap();
+    for fault in FAULTS {
+        assert!(message.contains(fault), "{fault}\n{message}");
+        assert!(said.contains(fault), "{fault}\n{said}");
+    }
+    let shown = String::from_utf8(mxcp(&project, &["validate", "tools/t.yml"]).stdout).unwrap();
+    assert!(shown.contains("✗ tools/t.yml") && shown.contains("^^^") && !shown.contains("fine.yml"), "{shown}");
+}
+
+#[test]
+fn a_faulty_rule_of_the_profile_is_pointed_at_without_its_neighbours() {
+    let auth = "{policies: {input: [{condition: \"usr.email == 'x'\", action: deny}]}, persistence: {type: sqlite, \
+                auth_encryption_key: s3cr3t}}";
+    let user = format!("mxcp: 1\nprojects: {{my-project: {{profiles: {{default: {{auth: {auth}}}}}}}}}\n");
+    let project = Project::new(PLAIN_SITE).with_user(&user);
+    let errors = project.errors().join("\n");
+    assert!(errors.contains("| usr.email == 'x'\n"), "{errors}");
+    assert!(errors.contains("^^^") && !errors.contains("s3cr3t"), "{errors}");
+    let with_parameter = user.replace("usr.email == 'x'", "n > 5");
+    let errors = Project::new(PLAIN_SITE).with_user(&with_parameter).errors().join("\n");
+    assert!(errors.contains("'n' is not known here; the names are: user"), "{errors}");
+}
+
+#[test]
+fn validate_looks_at_the_sql_too_and_says_when_it_could_not() {
+    let project = Project::new(PLAIN_SITE);
+    project.write("tools/t.yml", "tool: {name: t, source: {code: SELECT * FROM nowhere}}");
+    let unchecked = mxcp(&project, &["validate", "--json-output"]);
+    assert_eq!(unchecked.status.code(), Some(0));
+    let message = json_of(&unchecked)["result"]["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("the SQL was not checked: "), "{message}");
+    assert_eq!(mxcp(&project, &["query", "CREATE TABLE somewhere (a INTEGER)"]).status.code(), Some(0));
+    let checked = mxcp(&project, &["validate", "tools/t.yml", "--json-output"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let result = json_of(&checked)["result"].clone();
+    assert_eq!((&result["status"], &result["path"]), (&json!("error"), &json!("tools/t.yml")));
+    assert!(result["message"].as_str().unwrap().contains("nowhere"), "{result}");
+    project.write("tools/t.yml", "tool: {name: t, source: {code: INSERT INTO somewhere VALUES (1)}}");
+    let fine = mxcp(&project, &["validate"]);
+    assert_eq!(fine.status.code(), Some(0), "{fine:?}");
+    assert_eq!(mxcp(&project, &["validate", "tools/none.yml"]).status.code(), Some(2));
+    assert_eq!(mxcp(&Project::new(PLAIN_SITE), &["validate"]).status.code(), Some(1), "there is nothing to serve");
+}
+
+#[test]
+fn explain_tells_what_each_rule_saw_and_decided() {
+    let user =
+        format!("mxcp: 1\nprojects: {{my-project: {{profiles: {{default: {{auth: {{policies: {}}}}}}}}}}}\n", domain());
+    let project = Project::new(PLAIN_SITE).with_user(&user);
+    project.write(
+        "tools/t.yml",
+        "tool:\n  name: t\n  parameters: [{name: n, type: integer, default: 3, description: A number}]\n  \
+         source: {code: SELECT $n}\n  policies:\n    input:\n      \
+         - {condition: \"user.role != 'admin' && n > 5\", action: deny, reason: too many}\n    output:\n      \
+         - {condition: 'size(response) > 1', action: mask_fields, fields: [a]}\n",
+    );
+    let explain = |options: &[&str]| {
+        let output = mxcp(&project, &[&["policy", "explain", "t", "--json"], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        json_of(&output)["result"].clone()
+    };
+    let ada = r#"{"email": "ada@example.com", "role": "guest"}"#;
+    let allowed = explain(&["--user-context", ada, "--param", "n=5"]);
+    assert_eq!(allowed["policy_decision"], "allow");
+    assert_eq!(allowed["input"][0]["saw"], json!({"user.email": "ada@example.com"}));
+    assert_eq!(allowed["input"][1]["saw"], json!({"user.role": "guest", "n": 5}));
+    assert_eq!(
+        allowed["input"][1]["parts"][1],
+        json!({
+            "depth": 1, "text": "n > 5", "holds": false, "error": null, "is_reached": true,
+        })
+    );
+    assert_eq!(allowed["output"], Value::Null);
+    let denied = explain(&["-u", ada, "-p", "n=6", "--result", "[]"]);
+    assert_eq!((&denied["policy_decision"], &denied["reason"]), (&json!("deny"), &json!("too many")));
+    assert_eq!(denied["output"], Value::Null, "a denied call has no result");
+    let nobody = explain(&[]);
+    assert_eq!((&nobody["policy_decision"], &nobody["reason"]), (&json!("deny"), &json!("Access denied by policy")));
+    assert!(nobody["input"][0]["error"].is_string() && nobody["input"][1]["is_reached"] == json!(false), "{nobody}");
+    let masked = explain(&["-u", ada, "--result", r#"[{"a": 1}, {"a": 2}]"#]);
+    assert_eq!(
+        (&masked["policy_decision"], &masked["result"]),
+        (&json!("warn"), &json!([{"a": "****"}, {"a": "****"}]))
+    );
+    let shown = mxcp(&project, &["policy", "explain", "t", "-u", ada, "-p", "n=6"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for part in ["✗ input[0]: user.role != 'admin' && n > 5", "n = 6", "n > 5 → true", "the caller is told: too many"]
+    {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    let unknown = mxcp(&project, &["policy", "explain", "u"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
