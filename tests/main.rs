@@ -23,6 +23,7 @@ mod crash;
 mod cross_origin;
 mod daemon_process;
 mod doctor;
+mod endpoints;
 mod hostile_input;
 mod http_fetch;
 mod key_rotation;
