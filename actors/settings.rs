@@ -87,6 +87,8 @@ pub struct Settings {
     /// Which clients may come with a metadata document instead of a registration; `None` when none
     /// may.
     pub client_documents: Option<ClientDocumentSettings>,
+    /// The roles whose people may see the audit log in the browser.
+    pub audit_viewers: Vec<String>,
     /// How long one query may run.
     pub query_deadline: Duration,
     /// The most rows that one query may return.

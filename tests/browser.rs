@@ -52,6 +52,16 @@ async fn a_person_chooses_where_to_sign_in() {
     tokio::task::spawn_blocking(move || run(&mut node)).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_person_watches_the_audit_log() {
+    let audit = json!({"enabled": true, "viewers": ["admin"]});
+    let app = TestApp::with(Setup { audit, ..Setup::default() }).await;
+    let script = repository().join("tests/clients/browser_visit.mjs");
+    let mut node = Command::new("node");
+    node.arg(script).arg(driver()).args([&app.issuer, "audit"]);
+    tokio::task::spawn_blocking(move || run(&mut node)).await.unwrap();
+}
+
 #[test]
 fn the_pages_fit_a_telephone_and_name_their_parts() {
     play("telephone");

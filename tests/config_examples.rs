@@ -125,7 +125,7 @@ fn the_defaults_that_full_yaml_shows_are_the_defaults() {
     assert_eq!(site.duckdb.query_timeout, Duration::from_secs(30));
     assert_eq!(site.duckdb.max_rows, least.duckdb.max_rows);
     assert_eq!(site.duckdb.path.file_name(), least.duckdb.path.file_name());
-    assert_eq!(site.audit.max_file_size, least.audit.max_file_size);
+    assert_eq!(site.audit.keeping, least.audit.keeping);
     assert_eq!(site.audit.path.strip_prefix(&site.root), least.audit.path.strip_prefix(&least.root));
 }
 

@@ -6,6 +6,10 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod audit_events;
+mod audit_files;
+mod audit_follow;
+mod audit_viewer;
 mod browser;
 mod client_assertions;
 mod client_documents;

@@ -1,5 +1,6 @@
 //! What the audit log is told and asked.
 
+use super::subscription::Subscription;
 use crate::mailbox::Unavailable;
 use crate::model::audit_event::AuditEvent;
 use actix::Message;
@@ -29,7 +30,32 @@ pub(crate) struct RecordEvent {
 #[rtype(result = "Result<(), AuditError>")]
 pub(crate) struct FlushLog;
 
+/// Appends an event of a kind that may come in floods, or only counts it. Sent by whoever turns
+/// strangers away; nobody waits for it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct RecordRepeated {
+    pub(crate) event: AuditEvent,
+}
+
+/// Finds out whether records can be written again, after some could not. Sent before a call is
+/// begun that could not be recorded afterwards.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, AuditError>")]
+pub(crate) struct CheckWritable;
+
+/// Subscribes to the records that will be written. Sent by those who show the log live; changes
+/// nothing for anybody else.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Subscription, AuditError>")]
+pub(crate) struct SubscribeRecords;
+
 /// Makes what is written survive a power loss.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct TickSync;
+
+/// Has the store look after what it holds.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct TickTend;

@@ -15,7 +15,7 @@ impl Authorizer {
         if self.login_methods.is_empty() {
             return Err(BeginError::Failed(LoginError::Off));
         }
-        let (client, request) = self.check(&asked).await?;
+        let (client, request) = self.check(&asked).await.inspect_err(|error| self.record_refused(error, &asked))?;
         let browser = self.browser(&asked.visitor);
         let at_client = self.at_client(Some(&request));
         let next = async {
@@ -49,6 +49,18 @@ impl Authorizer {
             check_request(parameters, &client, redirect_uri.clone(), (&self.settings, self.sessions.scope_rules()));
         let request = request.map_err(to_client)?;
         Ok((client, request))
+    }
+
+    /// Records that a request was refused before anybody could log in; of many, the number. Nobody
+    /// knows yet whether it comes from a client.
+    fn record_refused(&self, error: &BeginError, asked: &BeginAuthorization) {
+        let error = match error {
+            BeginError::Unverified(error) | BeginError::ToClient { error, .. } => error,
+            BeginError::Failed(_) => return,
+        };
+        let caller = http_caller(asked.visitor.trace_id.as_ref());
+        let event = AuditEvent::auth("auth.authorization_refused", OperationStatus::Error, caller);
+        self.audit_log.record_repeated(event.with_error(error.to_string()));
     }
 
     async fn record_start(&self, client: &Client, visitor: &Visitor) -> Result<(), LoginError> {

@@ -4,7 +4,8 @@ use super::Authorization;
 use super::flow::Authorizer;
 use super::messages::{
     BeginAuthorization, BeginError, BeginVisit, BrowserStep, ChooseLogin, CompleteLogin, DecideConsent, FindVisit,
-    LoginError, RevokeRequest, SignOut, SubmitPassword, TokenError, TokenRequest, Visit, VisitError, Visitor,
+    LoginError, RevokeRequest, SignOut, SubmitPassword, TokenError, TokenRequest, ViewAudit, Viewing, Visit,
+    VisitError, Visitor,
 };
 use crate::mailbox::{EndGuard, ask};
 use crate::model::secret::Secret;
@@ -82,6 +83,20 @@ impl AuthorizationHandle {
     /// When that cannot be told now.
     pub async fn find_visit(&self, session: Secret) -> Result<Option<Visit>, VisitError> {
         ask(NAME, &self.address, FindVisit { session }, STEP_DEADLINE).await
+    }
+
+    /// Whether the person with that session cookie may see the audit log. With `is_begin` the view
+    /// is recorded.
+    ///
+    /// # Errors
+    /// When that cannot be told or recorded now.
+    pub async fn view_audit(
+        &self,
+        session: Secret,
+        is_begin: bool,
+        trace_id: Option<String>,
+    ) -> Result<Viewing, VisitError> {
+        ask(NAME, &self.address, ViewAudit { session, is_begin, trace_id }, STEP_DEADLINE).await
     }
 
     /// Ends the visit, or with `is_everywhere` every session of that person.

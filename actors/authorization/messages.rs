@@ -387,6 +387,8 @@ pub struct Visit {
     pub csrf: Secret,
     /// When the session ends.
     pub expires_at: Timestamp,
+    /// Whether they may see the audit log.
+    pub is_audit_viewer: bool,
 }
 
 /// Why a visit could not be looked up or ended.
@@ -421,6 +423,27 @@ impl From<SessionError> for VisitError {
 #[rtype(result = "Result<Option<Visit>, VisitError>")]
 pub(crate) struct FindVisit {
     pub(crate) session: Secret,
+}
+
+/// What somebody may see who asks for the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewing {
+    /// Nobody is signed in.
+    SignedOut,
+    /// Their role is none of those that may.
+    Refused,
+    /// All of it.
+    Allowed,
+}
+
+/// Asks whether the person of that session may see the audit log. Sent by its page, which begins a
+/// view, and by the streams of that page, again and again. The begin and every refusal are recorded.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Viewing, VisitError>")]
+pub(crate) struct ViewAudit {
+    pub(crate) session: Secret,
+    pub(crate) is_begin: bool,
+    pub(crate) trace_id: Option<String>,
 }
 
 /// Ends a visit, or everything of that person. Sent by the sign-out form. Idempotent.

@@ -27,14 +27,14 @@ pub use login_methods::{LoginMethod, LoginMethods};
 pub use messages::{
     AuthorizeParameters, BeginAuthorization, BeginError, BrowserStep, ChoicePrompt, ChooseLogin, CompleteLogin,
     ConsentPrompt, DecideConsent, LoginError, LoginOffer, NextStep, PasswordPrompt, ProviderAnswer, RevokeRequest,
-    SubmitPassword, TokenError, TokenGrant, TokenRequest, Visit, VisitError, Visitor,
+    SubmitPassword, TokenError, TokenGrant, TokenRequest, Viewing, Visit, VisitError, Visitor,
 };
 
 use crate::mailbox::{EndGuard, answered_by};
 use crate::model::token::IssuedTokens;
 use actix::{Actor, Context};
 pub(crate) use flow::{Authorizer, Turns};
-use messages::{BeginVisit, FindVisit, SignOut};
+use messages::{BeginVisit, FindVisit, SignOut, ViewAudit};
 use std::sync::Arc;
 
 /// The actor: a door in front of [`Authorizer`].
@@ -68,6 +68,7 @@ answered_by! {
     CompleteLogin => Result<BrowserStep, LoginError>, |authorizer, message| authorizer.complete_login(message);
     FindVisit => Result<Option<Visit>, VisitError>, |authorizer, message| authorizer.find_visit(message);
     SignOut => Result<(), VisitError>, |authorizer, message| authorizer.sign_out(message);
+    ViewAudit => Result<Viewing, VisitError>, |authorizer, message| authorizer.view_audit(message);
     TokenRequest => Result<IssuedTokens, TokenError>, |authorizer, message| authorizer.exchange_token(message);
     RevokeRequest => Result<(), TokenError>, |authorizer, message| authorizer.revoke_token(message);
 }

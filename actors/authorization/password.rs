@@ -4,7 +4,7 @@ use super::flow::{Authorizer, Browser, known_browser, login_caller, redirect_sch
 use super::messages::{BrowserStep, LoginError, NextStep, PasswordPrompt, SubmitPassword};
 use super::rules::csrf_token;
 use crate::authorization_codes::{NewLogin, TooManyAttempts};
-use crate::model::audit_event::OperationStatus;
+use crate::model::audit_event::{AuditEvent, OperationStatus};
 use crate::model::grant::{LoginPurpose, LoginStage, PendingLogin, SignedIn};
 use crate::model::ids::UserId;
 use crate::model::scope::ScopeSet;
@@ -71,8 +71,8 @@ impl Authorizer {
         let mut caller = login_caller(login, &submitted.visitor);
         let counted = self.authorization_codes.count_attempt(username.clone(), peer.clone()).await;
         if let Err(error) = counted {
-            let text = Some("too many attempts".to_owned());
-            self.record_login("auth.rate_limited", OperationStatus::Error, caller, text).await?;
+            let event = AuditEvent::auth("auth.rate_limited", OperationStatus::Error, caller);
+            self.audit_log.record_repeated(event.with_error("too many attempts at a password"));
             return Err(match error {
                 TooManyAttempts::Unavailable(unavailable) => LoginError::Unavailable(unavailable),
                 wait @ TooManyAttempts::Wait(_) => LoginError::TooManyAttempts(wait),

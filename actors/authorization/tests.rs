@@ -2,7 +2,7 @@ use super::rules::{check_request, check_resource, csrf_token};
 use super::{
     AuthorizeParameters, BeginAuthorization, BeginError, BrowserStep, CompleteLogin, ConsentPrompt, DecideConsent,
     LoginError, NextStep, PasswordPrompt, ProviderAnswer, RevokeRequest, SubmitPassword, TokenError, TokenGrant,
-    TokenRequest, VisitError, Visitor,
+    TokenRequest, Viewing, VisitError, Visitor,
 };
 use crate::model::client::{Client, ClientCredentials, ClientProof, GrantType};
 use crate::model::ids::ClientId;

@@ -9,7 +9,7 @@ use super::rates::RegistrationRates;
 use super::state::{proves, register};
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
-use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientProof};
+use crate::model::client::{AuthMethod, Client, ClientCredentials, ClientMetadata, ClientProof};
 use crate::model::client_assertion::AssertionFault;
 use crate::model::client_id_url::ClientIdUrl;
 use crate::model::ids::ClientId;
@@ -90,15 +90,50 @@ impl Registrar {
 
     pub(super) async fn register_client(&self, asked: RegisterClient) -> Result<RegisteredClient, RegistrationError> {
         let RegisterClient { metadata, peer, trace_id } = asked;
+        let outcome = self.try_register(metadata, &peer, trace_id.clone()).await;
+        if let Err(error) = &outcome {
+            self.record_refusal(error, &peer, trace_id);
+        }
+        outcome
+    }
+
+    async fn try_register(
+        &self,
+        metadata: ClientMetadata,
+        peer: &str,
+        trace_id: Option<String>,
+    ) -> Result<RegisteredClient, RegistrationError> {
         if !self.is_open {
             return Err(RegistrationError::Closed);
         }
         let (id, secret) = (ClientId::new(self.entropy.uuid()), self.entropy.token("mxcp_cs_"));
         let scopes = (&self.catalogue, &self.default_scope);
         let registered = register(metadata, id, secret, scopes, self.clock.now())?;
-        self.add(registered.client.clone(), &peer).await?;
+        self.add(registered.client.clone(), peer).await?;
         self.record_registration(&registered.client, trace_id).await?;
         Ok(registered)
+    }
+
+    /// Records that a client was not registered; of many, the number. A failure of our own says
+    /// nothing about the client.
+    fn record_refusal(&self, error: &RegistrationError, peer: &str, trace_id: Option<String>) {
+        let name = match error {
+            RegistrationError::TooFast(_) => "auth.rate_limited",
+            RegistrationError::Closed | RegistrationError::InvalidMetadata(_) | RegistrationError::Full => {
+                "auth.registration_refused"
+            }
+            RegistrationError::NotRecorded(_) | RegistrationError::Store(_) | RegistrationError::Unavailable(_) => {
+                return;
+            }
+        };
+        // How long to wait differs from one to the next.
+        let text = match error {
+            RegistrationError::TooFast(_) => "too many clients register at once".to_owned(),
+            error => error.to_string(),
+        };
+        let caller = AuditCaller { caller_type: "http".to_owned(), trace_id, ..AuditCaller::default() };
+        let event = AuditEvent::auth(name, OperationStatus::Error, caller).with_error(text);
+        self.audit_log.record_repeated(event.with_details(json!({"peer": peer})));
     }
 
     /// Adds a client if there is room for it.

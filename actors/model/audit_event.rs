@@ -1,4 +1,4 @@
-//! What the audit log holds, and how it is searched.
+//! What the audit log holds.
 
 use super::ids::{ClientId, SessionId};
 use super::session::Session;
@@ -18,7 +18,7 @@ pub enum OperationType {
     Resource,
     /// A use of a prompt.
     Prompt,
-    /// Something about logging in, tokens, clients or sessions.
+    /// Something about logging in, tokens, clients or sessions, or about the log itself.
     Auth,
 }
 
@@ -44,10 +44,20 @@ pub enum PolicyDecision {
     Warn,
 }
 
+/// What happens to calls that cannot be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They are refused.
+    Deny,
+    /// They go on; how many were not recorded is, once that can be.
+    Allow,
+}
+
 /// Who called, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCaller {
-    /// `http`, `stdio` or `cli`.
+    /// `http`, `stdio` or `cli`; `server` when the server acts by itself.
     pub caller_type: String,
     /// Provider and subject of the person, when known.
     pub user_id: Option<String>,
@@ -60,6 +70,12 @@ pub struct AuditCaller {
 }
 
 impl AuditCaller {
+    /// The server itself.
+    #[must_use]
+    pub fn of_server() -> Self {
+        Self { caller_type: "server".to_owned(), ..Self::default() }
+    }
+
     /// The one that a session stands for, when the server acts by itself.
     #[must_use]
     pub fn of_session(session: &Session) -> Self {
@@ -188,6 +204,18 @@ pub struct AuditRecord {
     /// Fields of the incumbent's readers that group by them.
     #[serde(default)]
     pub business_context: Value,
+    /// Always empty; the incumbent's readers expect it.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub execution_events: Vec<Value>,
+    /// Always null; the incumbent's readers expect it.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// The hash of the record before, in a record that was read; whoever writes a record adds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prev_hash: Option<String>,
+    /// The record's own hash, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_hash: Option<String>,
 }
 
 impl AuditRecord {
@@ -224,6 +252,10 @@ impl AuditRecord {
             policy_decision: event.policy_decision,
             policy_reason: event.policy_reason,
             business_context,
+            execution_events: Vec::new(),
+            signature: None,
+            prev_hash: None,
+            record_hash: None,
         }
     }
 }
@@ -235,36 +267,6 @@ where
     T: Default + Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-/// Which records to show. An empty filter shows all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditFilter {
-    /// Any of these names of tools, resources or prompts.
-    pub names: Vec<String>,
-    /// This kind.
-    pub operation_type: Option<OperationType>,
-    /// This decision.
-    pub policy: Option<PolicyDecision>,
-    /// This status.
-    pub status: Option<OperationStatus>,
-    /// Not before.
-    pub since: Option<Timestamp>,
-}
-
-impl AuditFilter {
-    /// Whether `record` is to be shown.
-    #[must_use]
-    pub fn accepts(&self, record: &AuditRecord) -> bool {
-        let is_named = self.names.is_empty() || self.names.contains(&record.operation_name);
-        let is_recent =
-            self.since.is_none_or(|since| Timestamp::parse_rfc3339(&record.timestamp).is_some_and(|at| at >= since));
-        is_named
-            && is_recent
-            && self.operation_type.is_none_or(|kind| kind == record.operation_type)
-            && self.policy.is_none_or(|decision| record.policy_decision == Some(decision))
-            && self.status.is_none_or(|status| status == record.operation_status)
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 pub mod allowed_target;
 pub mod audit_event;
+pub mod audit_filter;
 pub mod client;
 pub mod client_assertion;
 pub mod client_document;

@@ -11,6 +11,7 @@ use super::view::AccessTokenView;
 use super::{People, SessionPorts, Sessions};
 use crate::audit_log::AuditLogHandle;
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
+use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, SessionId, UserId};
 use crate::model::principal::User;
@@ -88,6 +89,14 @@ impl SessionsHandle {
             // The call is refused whether or not the log could take it.
             tracing::error!(%error, "a call with too few scopes was not recorded");
         }
+    }
+
+    /// Records that a request was refused for the token that it showed: the first one at once, and
+    /// then how many there were in a minute.
+    pub fn record_token_refusal(&self, reason: &'static str, trace_id: Option<String>) {
+        let caller = AuditCaller { caller_type: "http".to_owned(), trace_id, ..AuditCaller::default() };
+        let event = AuditEvent::auth("auth.access_refused", OperationStatus::Error, caller);
+        self.audit_log.record_repeated(event.with_error(reason));
     }
 
     /// Records what was only counted so far, before the end.

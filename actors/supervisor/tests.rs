@@ -1,7 +1,8 @@
 use super::{Definitions, Ports, Supervisor};
 use crate::authorization::LoginMethods;
 use crate::client_registry::RegistryError;
-use crate::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus};
+use crate::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OperationStatus};
+use crate::model::audit_filter::AuditFilter;
 use crate::model::client::Client;
 use crate::model::endpoint::EndpointKind;
 use crate::model::ids::ClientId;
@@ -49,6 +50,10 @@ impl AuditStore for FragileAudit {
 
     fn read_newest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
         self.store.read_newest(filter, limit)
+    }
+
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        self.store.read_oldest(filter, limit)
     }
 
     fn sync(&self) -> StoreResult<'_, ()> {

@@ -1,6 +1,7 @@
 //! An audit store in memory that can be told to fail.
 
-use crate::model::audit_event::{AuditFilter, AuditRecord};
+use crate::model::audit_event::{AuditRecord, OnFailure};
+use crate::model::audit_filter::AuditFilter;
 use crate::ports::audit_store::AuditStore;
 use crate::ports::{StoreError, StoreResult};
 use std::sync::Arc;
@@ -12,9 +13,16 @@ use tokio::sync::Mutex;
 pub struct MemoryAudit {
     records: Arc<Mutex<Vec<Arc<AuditRecord>>>>,
     fails_next: AtomicBool,
+    lets_pass: bool,
 }
 
 impl MemoryAudit {
+    /// One whose operator lets calls go on that cannot be recorded.
+    #[must_use]
+    pub fn letting_pass() -> Self {
+        Self { lets_pass: true, ..Self::default() }
+    }
+
     /// The names of everything recorded, oldest first.
     ///
     /// # Panics
@@ -62,7 +70,19 @@ impl AuditStore for MemoryAudit {
         })
     }
 
+    fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        Box::pin(async move {
+            let records = self.records.lock().await;
+            let oldest = records.iter().filter(|record| filter.accepts(record)).take(limit);
+            Ok(oldest.map(|record| AuditRecord::clone(record)).collect())
+        })
+    }
+
     fn sync(&self) -> StoreResult<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        if self.lets_pass { OnFailure::Allow } else { OnFailure::Deny }
     }
 }

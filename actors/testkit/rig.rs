@@ -78,6 +78,7 @@ pub(crate) fn settings() -> Settings {
         is_registration_open: true,
         registered_clients_max: 5,
         client_documents: Some(ClientDocumentSettings::default()),
+        audit_viewers: vec!["auditor".to_owned()],
         query_deadline: Duration::from_secs(30),
         query_rows_max: 100,
     }

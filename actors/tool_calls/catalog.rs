@@ -100,18 +100,6 @@ impl ToolCatalog {
         self
     }
 
-    /// The endpoint that a call means, when the caller's token lacks a scope that it needs. A resource is
-    /// meant by its name or by a URI. Asked before a call: a client can get scopes by a new login, and
-    /// has to be told so before anything is done.
-    #[must_use]
-    pub fn beyond_scopes(&self, kind: EndpointKind, name: &str, caller: &Principal) -> Option<&Arc<CatalogEntry>> {
-        if !self.needs_scopes {
-            return None;
-        }
-        let by_uri = || self.resources.find(name).map(|(entry, _)| entry).filter(|_| kind == EndpointKind::Resource);
-        self.get(kind, name).or_else(by_uri).filter(|entry| !caller.holds(&entry.definition.scopes))
-    }
-
     /// The endpoint of that kind and name.
     #[must_use]
     pub fn get(&self, kind: EndpointKind, name: &str) -> Option<&Arc<CatalogEntry>> {
@@ -133,6 +121,21 @@ impl ToolCatalog {
             return None;
         }
         self.resources.find(name).map(|(entry, arguments)| (Arc::clone(entry), arguments))
+    }
+
+    /// The endpoint that a call means, when the caller's token lacks a scope that it needs. Asked before
+    /// a call: a client can get scopes by a new login, and has to be told so before anything is done.
+    #[must_use]
+    pub fn beyond_scopes(&self, kind: EndpointKind, subject: &str, caller: &Principal) -> Option<&Arc<CatalogEntry>> {
+        if !self.needs_scopes {
+            return None;
+        }
+        let named = self.get(kind, subject);
+        let entry = named.or_else(|| match kind {
+            EndpointKind::Resource => self.resources.find(subject).map(|(entry, _)| entry),
+            EndpointKind::Tool | EndpointKind::Prompt => None,
+        });
+        entry.filter(|entry| !caller.holds(&entry.definition.scopes))
     }
 
     /// All endpoints in the order of their names.

@@ -54,6 +54,7 @@ impl ToolCaller {
         call: CallTool,
         caller_gone: oneshot::Receiver<()>,
     ) -> Result<ToolResult, CallToolError> {
+        self.audit_log.ensure_writable().await?;
         let started = self.clock.now();
         let caller = audit_caller(&call);
         let Some((entry, arguments)) = self.catalog.resolve(call.kind, &call.name, call.arguments) else {

@@ -1,6 +1,7 @@
 //! An audit log that keeps nothing: for commands, and for servers whose audit log is off.
 
-use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord};
+use mxcp_actors::model::audit_event::AuditRecord;
+use mxcp_actors::model::audit_filter::AuditFilter;
 use mxcp_actors::ports::StoreResult;
 use mxcp_actors::ports::audit_store::AuditStore;
 use std::sync::Arc;
@@ -19,6 +20,10 @@ impl AuditStore for NullAudit {
     }
 
     fn read_newest(&self, _: AuditFilter, _: usize) -> StoreResult<'_, Vec<AuditRecord>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn read_oldest(&self, _: AuditFilter, _: usize) -> StoreResult<'_, Vec<AuditRecord>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 

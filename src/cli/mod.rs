@@ -7,6 +7,7 @@ mod context;
 mod doctor;
 mod hash_password;
 mod log;
+mod log_cleanup;
 mod migrate_oauth_db;
 mod output;
 mod policy;
@@ -43,7 +44,9 @@ enum Command {
     /// Check the project before it goes live: providers, addresses, files, the production checklist
     Doctor(doctor::DoctorArgs),
     /// Show the newest records of the audit log, also while the server runs
-    Log(log::LogArgs),
+    Log(Box<log::LogArgs>),
+    /// Remove files of the audit log that are older than `retention_days`
+    LogCleanup(log_cleanup::LogCleanupArgs),
     /// Move sessions and clients of the Python product's oauth.db into auth.persistence; stop both servers first
     MigrateOauthDb(migrate_oauth_db::MigrateOauthDbArgs),
     /// Make the hash of a password for auth.local.users
@@ -67,7 +70,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Validate(args) => in_system(args.is_json, validate::run(args)),
         Command::Policy(args) => output::finish(&mut out, args.is_json(), policy::run(&args)),
         Command::Doctor(args) => in_system(args.is_json, doctor::run(args)),
-        Command::Log(args) => output::finish(&mut out, args.json, log::run(&args)),
+        Command::Log(args) => output::finish(&mut out, args.is_json(), log::run(&args)),
+        Command::LogCleanup(args) => output::finish(&mut out, args.store.is_json, log_cleanup::run(&args)),
         Command::MigrateOauthDb(args) => output::finish(&mut out, args.store.is_json, migrate_oauth_db::run(&args)),
         Command::HashPassword => output::finish(&mut out, false, hash_password::run()),
         Command::RotateKey(args) => output::finish(&mut out, args.store.is_json, rotate_key::run(&args)),

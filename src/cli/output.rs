@@ -63,9 +63,18 @@ pub(super) fn finish(out: &mut dyn Write, is_json: bool, outcome: anyhow::Result
 /// `document` on lines of its own and in ASCII: whatever reads it need not guess an encoding,
 /// and nothing in it can steer a terminal.
 fn ascii(document: &Value) -> String {
+    escape_beyond_ascii(&format!("{document:#}"))
+}
+
+/// The same on one line.
+pub(super) fn ascii_line(document: &Value) -> String {
+    escape_beyond_ascii(&document.to_string())
+}
+
+fn escape_beyond_ascii(json: &str) -> String {
     // Characters beyond ASCII occur in strings only, so they can be escaped afterwards.
     let mut text = String::new();
-    for character in format!("{document:#}").chars() {
+    for character in json.chars() {
         if character.is_ascii() {
             text.push(character);
         } else {

@@ -113,8 +113,11 @@ fn load_file((root, has_authentication): (&Path, bool), path: &Path, kind: Endpo
     let (contents, faults) = match node {
         Ok((node, text)) => {
             let source = Source::new(&name, None).with_text(text);
-            let place = FilePlace { root, path, name: &name, has_authentication };
-            let contents = tool_file::read(&Field::root(&node, &source), kind, place);
+            let contents = tool_file::read(
+                &Field::root(&node, &source),
+                kind,
+                FilePlace { root, path, name: &name, has_authentication },
+            );
             let Notes { faults, warnings, .. } = source.finish();
             if !contents.is_disabled {
                 endpoints.warnings.extend(warnings);

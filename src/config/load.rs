@@ -1,12 +1,13 @@
 //! From a working directory to a whole configuration.
 
+use super::audit::AuditSettings;
 use super::endpoints;
 use super::error::{ConfigError, ConfigErrors};
 use super::files;
 use super::http_settings::HttpSettings;
 use super::reader::{Field, Source, is_loopback, parse_boolean};
 use super::references::{Environment, References, expand_path};
-use super::settings::{AuditSettings, Configuration, DuckdbSettings, LogLevel, LoggingSettings};
+use super::settings::{Configuration, DuckdbSettings, LogLevel, LoggingSettings};
 use super::site::{self, PathBase, Site};
 use super::tree;
 use super::user::{self, User};
@@ -91,12 +92,14 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     if options.sql_tools.unwrap_or(site.sql_tools.is_enabled) {
         tools.extend(std::mem::take(&mut site.sql_tools).definitions());
     }
+    let audit = environment.audit(&site, &root, env, is_auth_enabled);
+    warn_of_idle_viewers(&audit, &user, &mut findings.warnings);
     Ok(Configuration {
         http: user.http,
         http_fetch: user.http_fetch,
         logging: environment.logging(user.logging),
         duckdb: environment.duckdb(&site, &root, env),
-        audit: environment.audit(&site, is_auth_enabled),
+        audit,
         auth: user.auth,
         project: site.project,
         profile: site.profile,
@@ -255,10 +258,24 @@ fn warn_of_unreachable_tools(user: &User, tools: &[ToolDefinition], warnings: &m
     }
 }
 
+/// Roles that nobody can have here, or that there is nothing to see for.
+fn warn_of_idle_viewers(audit: &AuditSettings, user: &User, warnings: &mut Vec<String>) {
+    if audit.viewers.is_empty() {
+        return;
+    }
+    if !audit.is_enabled {
+        warnings.push("audit.viewers is of no use, because there is no audit log (audit.enabled)".to_owned());
+    } else if user.auth.providers.is_empty() {
+        warnings.push("audit.viewers is of no use, because nobody signs in at this server (auth.provider)".to_owned());
+    }
+}
+
 /// What the command line and the environment say over the files.
 struct Overrides {
     duckdb_path: Option<String>,
     is_audit_enabled: Option<bool>,
+    is_socket_enabled: bool,
+    socket: Option<String>,
     is_readonly: bool,
     is_debug: bool,
 }
@@ -276,6 +293,7 @@ impl Overrides {
             value
         };
         let is_audit_enabled = flag("MXCP_AUDIT_ENABLED");
+        let is_socket_enabled = flag("MXCP_ADMIN_ENABLED").unwrap_or(true);
         let is_readonly = flag("MXCP_READONLY").unwrap_or(false) || options.is_readonly;
         let is_debug = flag("MXCP_DEBUG").unwrap_or(false) || options.is_debug;
         let duckdb_path = variable(env, "MXCP_DUCKDB_PATH");
@@ -283,7 +301,8 @@ impl Overrides {
             let message = format!("environment variable MXCP_DUCKDB_PATH: {}", site::NOT_IN_MEMORY);
             findings.errors.push(ConfigError::general(message));
         }
-        Self { duckdb_path, is_audit_enabled, is_readonly, is_debug }
+        let socket = variable(env, "MXCP_ADMIN_SOCKET");
+        Self { duckdb_path, is_audit_enabled, is_socket_enabled, socket, is_readonly, is_debug }
     }
 
     fn logging(&self, logging: LoggingSettings) -> LoggingSettings {
@@ -302,12 +321,17 @@ impl Overrides {
         }
     }
 
-    fn audit(&self, site: &Site, is_auth_enabled: bool) -> AuditSettings {
+    fn audit(&self, site: &Site, root: &Path, env: Environment<'_>, is_auth_enabled: bool) -> AuditSettings {
         let default_path = || site.paths.audit.join(format!("logs-{}.jsonl", site.profile));
+        let path = site.audit.path.clone().unwrap_or_else(default_path);
+        let given = self.socket.as_ref().map(|path| expand_path(path, root, env));
+        let socket = given.unwrap_or_else(|| path.with_extension("sock"));
         AuditSettings {
             is_enabled: self.is_audit_enabled.or(site.audit.is_enabled).unwrap_or(is_auth_enabled),
-            path: site.audit.path.clone().unwrap_or_else(default_path),
-            max_file_size: site.audit.max_file_size,
+            path,
+            keeping: site.audit.keeping,
+            viewers: site.audit.viewers.clone(),
+            socket: self.is_socket_enabled.then_some(socket),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! environment other than through the lookup that it is given. Once [`load`] has returned, no
 //! other part of the daemon knows YAML.
 
+mod audit;
 mod auth;
 mod authorization;
 mod clients;
@@ -36,6 +37,7 @@ mod user;
 mod user_mapping;
 mod verifier;
 
+pub use audit::{AuditDurability, AuditKeeping, AuditRotation, AuditSettings};
 pub use authorization::AuthorizationConfiguration;
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
@@ -46,7 +48,7 @@ pub use providers::{
     AppSettings, KeycloakSettings, LocalSettings, LocalUser, OidcSettings, ProviderKind, ProviderSettings,
 };
 pub use settings::{
-    AuditSettings, AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes,
-    LogLevel, LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
+    AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes, LogLevel,
+    LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
 pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};

@@ -1,5 +1,6 @@
 //! What comes out of the files: plain values with every default filled in and every path absolute.
 
+use super::audit::AuditSettings;
 use super::authorization::AuthorizationConfiguration;
 use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
@@ -84,17 +85,6 @@ pub struct DuckdbSettings {
     pub query_timeout: Duration,
     /// The most rows that a query may return.
     pub max_rows: usize,
-}
-
-/// The audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditSettings {
-    /// Whether calls are recorded; on by default when people must sign in.
-    pub is_enabled: bool,
-    /// The stem of its files: `logs.jsonl` stands for `logs-<start time>.jsonl`.
-    pub path: PathBuf,
-    /// A new file is begun when the current one has this many bytes.
-    pub max_file_size: u64,
 }
 
 /// The least severe messages that the daemon logs.

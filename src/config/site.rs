@@ -1,5 +1,6 @@
 //! `mxcp-site.yml`: what belongs to the project, and is the same for everybody who runs it.
 
+use super::audit::{SiteAudit, read_audit};
 use super::reader::{Field, Table};
 use super::references::{Environment, expand_path};
 use super::settings::ProjectPaths;
@@ -12,9 +13,6 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The rows that a query may return when the file does not say.
 const MAX_ROWS: usize = 10_000;
-
-/// The size at which a file of the audit log is closed when the site file does not say.
-const MAX_FILE_SIZE: u64 = 50 * 1024 * 1024;
 
 /// What is said of a database that is no file.
 pub(super) const NOT_IN_MEMORY: &str = "a database in memory would be lost at every restart; name a file";
@@ -51,22 +49,9 @@ pub(super) struct SiteDuckdb {
     pub(super) max_rows: usize,
 }
 
-/// `profiles.<profile>.audit`, as far as it is written.
-pub(super) struct SiteAudit {
-    pub(super) is_enabled: Option<bool>,
-    pub(super) path: Option<PathBuf>,
-    pub(super) max_file_size: u64,
-}
-
 impl Default for SiteDuckdb {
     fn default() -> Self {
         Self { path: None, is_readonly: false, connections: None, query_timeout: QUERY_TIMEOUT, max_rows: MAX_ROWS }
-    }
-}
-
-impl Default for SiteAudit {
-    fn default() -> Self {
-        Self { is_enabled: None, path: None, max_file_size: MAX_FILE_SIZE }
     }
 }
 
@@ -85,7 +70,7 @@ impl PathBase<'_> {
         expand_path(text, self.root, self.env)
     }
 
-    fn read(&self, field: Option<Field<'_>>) -> Option<PathBuf> {
+    pub(super) fn read(&self, field: Option<Field<'_>>) -> Option<PathBuf> {
         Some(self.path(&field?.nonempty_text()?))
     }
 }
@@ -216,19 +201,6 @@ fn read_database_path(field: &Field<'_>, base: PathBase<'_>) -> Option<PathBuf> 
 
 fn count(field: &Field<'_>, range: std::ops::RangeInclusive<u64>) -> Option<usize> {
     field.whole_number(range).and_then(|number| usize::try_from(number).ok())
-}
-
-fn read_audit(field: &Field<'_>, base: PathBase<'_>) -> Option<SiteAudit> {
-    field.table(|table| {
-        Some(SiteAudit {
-            is_enabled: table.get_or_null("enabled").and_then(|field| field.boolean()),
-            path: base.read(table.get("path")),
-            max_file_size: table
-                .get("max_file_size")
-                .and_then(|field| field.whole_number(4096..=u64::MAX))
-                .unwrap_or(MAX_FILE_SIZE),
-        })
-    })
 }
 
 /// A duration that is longer than nothing.

@@ -93,10 +93,10 @@ pub(super) struct Shared {
     description: Option<String>,
     tags: Vec<String>,
     pub(super) parameters: Vec<Parameter>,
-    /// `None` when they could not be read.
-    scopes: Option<ScopeSet>,
     /// `None` when they could not be read, which must not be taken for no rules.
     policies: Option<PolicySet>,
+    /// As above.
+    scopes: Option<ScopeSet>,
 }
 
 impl Shared {
@@ -105,13 +105,12 @@ impl Shared {
         let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
         let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters));
         table.get("tests").inspect(endpoint_tests::check);
-        let scopes = read_endpoint_scopes(table, place.has_authentication);
         Self {
             description: table.get("description").and_then(|field| field.text()),
             tags: table.get("tags").and_then(|field| field.texts()).unwrap_or_default(),
             parameters,
-            scopes,
             policies: policies.unwrap_or_else(|| Some(PolicySet::default())),
+            scopes: read_endpoint_scopes(table, place.has_authentication),
         }
     }
 

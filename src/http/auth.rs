@@ -105,6 +105,19 @@ pub enum Refusal {
     Unavailable,
 }
 
+impl Refusal {
+    /// What the audit log says of it. Nothing of a client's first request, which has no token so
+    /// that it is told where to get one, nor of what is recorded elsewhere.
+    const fn reason_to_record(self) -> Option<&'static str> {
+        match self {
+            Self::NoToken | Self::InsufficientScope => None,
+            Self::InvalidToken => Some("the access token is unknown, expired, revoked, or not for this server"),
+            Self::SeveralTokens => Some("the access token was not sent once, in the header Authorization"),
+            Self::Unavailable => Some("the issuer of access tokens could not be asked"),
+        }
+    }
+}
+
 impl ResourceGuard {
     /// Lets everyone in without a name, for a server without authentication.
     #[must_use]
@@ -230,7 +243,12 @@ impl ResourceGuard {
         match &self.door {
             // Nothing is refused here, but a wrong answer must not open the door either.
             Door::Open(_) => HttpResponse::Forbidden().finish(),
-            Door::Closed(closed) => closed.challenges_for(request).answer(refusal),
+            Door::Closed(closed) => {
+                if let Some(reason) = refusal.reason_to_record() {
+                    closed.sessions.record_token_refusal(reason, RequestId::text_of(request));
+                }
+                closed.challenges_for(request).answer(refusal)
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! HTTP in: routes, who may use them, pages, OAuth's endpoints and the MCP endpoint. Must not
 //! decide anything that an actor owns: a handler reads, asks once, and writes.
 
+pub mod admin;
+pub mod audit;
 pub mod auth;
 pub mod cookies;
 pub mod cors;

@@ -1,5 +1,6 @@
 //! Every route of the daemon.
 
+use super::audit;
 use super::mcp::{self, McpState};
 use super::oauth::{authorize, callback, consent, login, metadata, register, revoke, token};
 use super::pages::ErrorPage;
@@ -20,6 +21,8 @@ pub struct RouteOptions {
     pub callbacks: Vec<CallbackRoute>,
     /// Where the tokens come from that calls need.
     pub tokens: TokenSource,
+    /// Whether there is a page of the audit log.
+    pub has_audit_page: bool,
 }
 
 /// Where one identity provider sends people back to.
@@ -73,6 +76,11 @@ fn configure_sign_in(config: &mut ServiceConfig, options: &RouteOptions) {
         .route("/login", web::post().to(login::post))
         .route("/logout", web::post().to(root::sign_out))
         .route("/signed-out", web::get().to(root::signed_out));
+    if options.has_audit_page {
+        config
+            .route("/audit", web::get().to(audit::viewer_page))
+            .route("/audit/events", web::get().to(audit::viewer_events));
+    }
     for CallbackRoute { path, provider } in &options.callbacks {
         let provider = Data::new(callback::Provider(provider.clone()));
         config.service(web::resource(path.as_str()).app_data(provider).route(web::get().to(callback::get)));

@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use super::audit::AuditViewing;
 use super::cookies::Cookies;
 use super::oauth::MetadataDocuments;
 use super::pages::{Home, Pages};
@@ -44,6 +45,8 @@ pub struct AppState {
     pub metadata: MetadataDocuments,
     /// Where tokens come from.
     pub tokens: TokenSource,
+    /// The audit log's page; `None` when there is none.
+    pub audit_viewing: Option<AuditViewing>,
     /// Whether a proxy in front says who calls.
     pub trusts_proxy: bool,
 }

@@ -3,6 +3,7 @@
 
 mod definitions;
 mod identity;
+mod local;
 mod stores;
 mod verifier;
 
@@ -21,6 +22,7 @@ use crate::adapters::signatures::JwtSignatures;
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{ClientDocuments, Configuration, HttpSettings};
 use crate::http::AppState;
+use crate::http::audit::AuditViewing;
 use crate::http::cookies::Cookies;
 use crate::http::handover::StopSignal;
 use crate::http::host_guard::{Names, NamesOf};
@@ -32,6 +34,7 @@ use crate::http::server::{self, ServerParts};
 use actix_web::dev::{Server, ServerHandle};
 use anyhow::{Context as _, anyhow};
 use definitions::definitions;
+use local::LocalAnswers;
 use mxcp_actors::authorization::LoginMethods;
 use mxcp_actors::handles::WorkerHandles;
 use mxcp_actors::model::resource::Resource;
@@ -65,6 +68,7 @@ pub struct Daemon {
     handle: ServerHandle,
     supervisor: Supervisor,
     engine: Arc<DuckDbEngine>,
+    local: Option<LocalAnswers>,
     stopping: watch::Sender<bool>,
     are_sockets_inherited: bool,
     base_url: String,
@@ -98,10 +102,21 @@ impl Daemon {
         let ports = ports(&settings, Arc::clone(&engine), kept, people, guard)?;
         let supervisor = Supervisor::start(ports, settings.clone(), definitions.clone()).await?;
 
+        let local = LocalAnswers::start(&configuration.audit, supervisor.handles().audit_log.clone())?;
         let (stopping, is_stopping) = watch::channel(false);
         let wired = server_parts(configuration, *options, &settings, &definitions, (&supervisor, port, is_stopping))?;
         let (server, handle) = server::start(wired, listeners).context("cannot serve")?;
-        Ok(Self { server, handle, supervisor, engine, stopping, are_sockets_inherited: are_inherited, base_url, port })
+        Ok(Self {
+            server,
+            handle,
+            supervisor,
+            engine,
+            local,
+            stopping,
+            are_sockets_inherited: are_inherited,
+            base_url,
+            port,
+        })
     }
 
     /// The URL that clients use.
@@ -122,7 +137,7 @@ impl Daemon {
     /// # Errors
     /// When it stopped for another reason than `shutdown`.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, handle, mut supervisor, engine, stopping, are_sockets_inherited, .. } = self;
+        let Self { server, handle, mut supervisor, engine, local, stopping, are_sockets_inherited, .. } = self;
         let mut serving = actix_rt::spawn(server);
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
@@ -132,6 +147,10 @@ impl Daemon {
         // Streams that would stay open for ever end themselves.
         stopping.send_replace(true);
         server::stop(&handle, are_sockets_inherited).await;
+        // Until here whoever follows the log sees the last calls too.
+        if let Some(local) = local {
+            local.stop().await;
+        }
         supervisor.stop().await;
         tokio::task::spawn_blocking(move || engine.close()).await?;
         outcome
@@ -236,6 +255,8 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         registered_clients_max: REGISTERED_CLIENTS_MAX,
         // Where nobody signs in no client will be asked about.
         client_documents: None,
+        // Without a log there is nothing to see.
+        audit_viewers: configuration.audit.viewers.iter().filter(|_| configuration.audit.is_enabled).cloned().collect(),
         query_deadline: configuration.duckdb.query_timeout,
         query_rows_max: configuration.duckdb.max_rows,
     })
@@ -321,12 +342,14 @@ fn server_parts(
             is_stopping: is_stopping.clone(),
         },
     )?;
+    let has_audit_page = !settings.audit_viewers.is_empty();
     let state = AppState {
         pages: Pages::new(&configuration.project, base_url)?,
         home: Home::new(&configuration.project, base_url, &definitions.catalog, &settings.required_scopes),
         cookies: Cookies::new(base_url),
         metadata: MetadataDocuments::new(&MetadataOptions { settings, scopes, project: &configuration.project }),
         tokens: tokens.clone(),
+        audit_viewing: has_audit_page.then(|| AuditViewing::new(is_stopping.clone())),
         trusts_proxy: http.trust_proxy,
         handles,
     };
@@ -334,7 +357,7 @@ fn server_parts(
         state: Arc::new(state),
         mcp: Arc::new(mcp),
         names,
-        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), tokens },
+        routes: RouteOptions { callbacks: identity::callbacks(&configuration.auth.providers), tokens, has_audit_page },
         workers: supervisor.workers().clone(),
         stop_signal: StopSignal::new(is_stopping),
     })

@@ -1,12 +1,12 @@
 //! From a configuration to what outlives a request.
 
-use crate::adapters::jsonl_audit::JsonlAuditStore;
+use crate::adapters::jsonl_audit::{AuditFileSettings, JsonlAuditStore};
 use crate::adapters::null_audit::NullAudit;
 use crate::adapters::persistence::{
     KeySource, NewHome, PeopleOf, PersistenceSettings, StoreKind, Stores, Surroundings, key_file_of,
 };
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{Configuration, PersistenceKind, ProviderKind};
+use crate::config::{AuditDurability, AuditRotation, Configuration, PersistenceKind, ProviderKind};
 use anyhow::{Context as _, anyhow};
 use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::in_memory::{MemoryAssertions, MemoryClients, MemoryGrants, MemorySessions};
@@ -17,7 +17,16 @@ pub(super) fn audit_store(configuration: &Configuration) -> anyhow::Result<Arc<d
     if !audit.is_enabled {
         return Ok(Arc::new(NullAudit));
     }
-    let store = JsonlAuditStore::open(&audit.path, audit.max_file_size, Arc::new(SystemClock));
+    let keeping = audit.keeping;
+    let settings = AuditFileSettings {
+        max_file_size: keeping.max_file_size,
+        is_daily: keeping.rotation == AuditRotation::Daily,
+        is_compressed: keeping.is_compressed,
+        retention: keeping.retention,
+        is_strict: keeping.durability == AuditDurability::Strict,
+        on_failure: keeping.on_failure,
+    };
+    let store = JsonlAuditStore::open(&audit.path, settings, Arc::new(SystemClock));
     Ok(Arc::new(store.context("cannot keep an audit log")?))
 }
 

@@ -138,6 +138,48 @@ const stories = {
     callback.close();
   },
 
+  /** Ada watches the log: what is there, what happens, and only what she asks for. Ben may not. */
+  async audit(browser) {
+    const ada = await Visitor.arrive(browser, [`${base}/`]);
+    const { page } = ada;
+    await page.goto(base);
+    await ada.signIn('ada', 'analytical-engine');
+    await page.getByRole('link', { name: 'Audit log' }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const names = page.locator('#records tr td:nth-child(2)');
+    await names.filter({ hasText: 'auth.audit_viewed' }).waitFor();
+    await names.filter({ hasText: 'auth.login_succeeded' }).waitFor();
+    await assertFitAndNamed(ada, 'audit log');
+
+    // What others choose cannot become markup, and what they do comes by itself.
+    const stranger = await Client.register(base, '<img src=x onerror=alert(1)>', 'http://127.0.0.1:1/callback');
+    const registered = page.locator('#records tr', { hasText: 'auth.client_registered' }).first();
+    await registered.locator('summary').click();
+    await registered.getByText(stranger.id).first().waitFor();
+    assert.equal(await page.locator('#records img').count(), 0);
+
+    await page.getByLabel('Event').fill('viewer_refused');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const ben = await Visitor.arrive(browser, [`${base}/`]);
+    await ben.page.goto(base);
+    await ben.signIn('ben', 'lightning-rod');
+    assert.equal(await ben.page.getByRole('link', { name: 'Audit log' }).count(), 0);
+    await ben.page.goto(`${base}/audit`);
+    assert.equal(await ben.headline(), 'You may not see the audit log');
+    await names.filter({ hasText: 'auth.viewer_refused' }).waitFor();
+    assert.deepEqual(await names.allInnerTexts(), ['auth.viewer_refused']);
+
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await ben.page.goto(`${base}/audit`);
+    await page.getByRole('button', { name: 'Go on (1)' }).click();
+    assert.equal(await names.count(), 2);
+    ada.assertNoFaults();
+    ben.assertNoFaults([REFUSED(403)]);
+    await ada.leave();
+    await ben.leave();
+  },
+
   /** On the screen of a telephone nothing has to be moved sideways; all pages name their parts. */
   async telephone(browser) {
     const ada = await Visitor.arrive(browser, [`${base}/`], { viewport: { width: 390, height: 844 } });

@@ -231,6 +231,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
         is_registration_open: true,
         registered_clients_max: 10,
         client_documents: None,
+        audit_viewers: Vec::new(),
         query_deadline: Duration::from_secs(60),
         query_rows_max: 100,
     }

@@ -201,6 +201,19 @@ async fn a_visit_ends_with_the_form_of_the_page_only() {
 }
 
 #[actix::test]
+async fn who_has_none_of_the_roles_may_not_see_the_audit_log() {
+    let rig = rig(Login::Provider).await;
+    let session = sign_in(&rig).await.visitor.session.unwrap();
+    for _ in 0..2 {
+        let viewing = rig.authorization.view_audit(session.clone(), true, None).await;
+        assert_eq!(viewing, Ok(Viewing::Refused));
+    }
+    let viewing = rig.authorization.view_audit(Secret::new("unknown"), true, None).await;
+    assert_eq!(viewing, Ok(Viewing::SignedOut));
+    assert_eq!((rig.recorded("auth.viewer_refused"), rig.recorded("auth.audit_viewed")), (2, 0));
+}
+
+#[actix::test]
 async fn signing_out_everywhere_ends_all_tokens_before_it_is_answered() {
     let rig = rig(Login::Provider).await;
     let mut tokens = Vec::new();

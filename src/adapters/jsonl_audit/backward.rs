@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// How much is read at once, at least.
-const BLOCK: u64 = 64 * 1024;
+const BLOCK: u64 = 256 * 1024;
 
 /// Reads lines from the end, so that the newest records of a large file cost little.
 #[derive(Debug)]
@@ -11,10 +11,10 @@ pub(super) struct BackwardLines<F> {
     file: F,
     /// Bytes of the file that lie before those in `buffer`.
     unread: u64,
-    /// The beginning of what has not been returned yet.
+    /// What has been read last.
     buffer: Vec<u8>,
-    /// Bytes at the end of `buffer` in which there is no line break.
-    searched: usize,
+    /// Where in `buffer` that ends what has not been returned yet.
+    end: usize,
 }
 
 impl<F: Read + Seek> BackwardLines<F> {
@@ -24,56 +24,59 @@ impl<F: Read + Seek> BackwardLines<F> {
     /// When its length cannot be told.
     pub(super) fn new(mut file: F) -> io::Result<Self> {
         let unread = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, unread, buffer: Vec::new(), searched: 0 })
+        Ok(Self { file, unread, buffer: Vec::new(), end: 0 })
     }
 
-    /// The line before the one returned last, without its line break; `None` at the file's begin.
-    fn previous(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// The line before the one returned last, without its line break, passing over empty ones;
+    /// `None` at the file's begin.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        let (begin, end) = loop {
+            match self.previous()? {
+                Some((begin, end)) if begin < end => break (begin, end),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        };
+        Ok(self.buffer.get(begin..end))
+    }
+
+    /// Where in the buffer the line before the one returned last lies.
+    fn previous(&mut self) -> io::Result<Option<(usize, usize)>> {
+        // Bytes at the end of what is left in which there is no line break.
+        let mut searched = 0;
         loop {
-            let fresh = self.buffer.len() - self.searched;
-            let unsearched = self.buffer.get(..fresh).unwrap_or_default();
-            if let Some(at) = unsearched.iter().rposition(|byte| *byte == b'\n') {
-                let line = self.buffer.split_off(at + 1);
-                self.buffer.truncate(at);
-                self.searched = 0;
+            let unsearched = self.buffer.get(..self.end - searched).unwrap_or_default();
+            if let Some(at) = memchr::memrchr(b'\n', unsearched) {
+                let line = (at + 1, self.end);
+                self.end = at;
                 return Ok(Some(line));
             }
-            self.searched = self.buffer.len();
             if self.unread == 0 {
-                let first = std::mem::take(&mut self.buffer);
-                self.searched = 0;
-                return Ok((!first.is_empty()).then_some(first));
+                let line = (0, self.end);
+                self.end = 0;
+                return Ok((line.1 > 0).then_some(line));
             }
+            searched = self.end;
             self.read_block()?;
         }
     }
 
-    /// Puts the bytes before `buffer` in front of it. Blocks grow with the line, so that even a
-    /// very long one is copied a few times only.
+    /// Puts the bytes before what is left in front of it. Blocks grow with the line, so that even
+    /// a very long one is copied a few times only.
     fn read_block(&mut self) -> io::Result<()> {
-        let held = u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
+        let held = u64::try_from(self.end).unwrap_or(u64::MAX);
         let size = BLOCK.max(held).min(self.unread);
         self.unread -= size;
         self.file.seek(SeekFrom::Start(self.unread))?;
-        let mut block = Vec::with_capacity(self.buffer.len() + usize::try_from(size).unwrap_or(0));
+        let mut block = Vec::with_capacity(self.end + usize::try_from(size).unwrap_or(0));
         (&mut self.file).take(size).read_to_end(&mut block)?;
-        block.append(&mut self.buffer);
+        block.extend_from_slice(self.buffer.get(..self.end).unwrap_or_default());
+        self.end = block.len();
         self.buffer = block;
         Ok(())
-    }
-}
-
-impl<F: Read + Seek> Iterator for BackwardLines<F> {
-    type Item = io::Result<Vec<u8>>;
-
-    /// The previous line that is not empty.
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.previous() {
-                Ok(Some(line)) if line.is_empty() => {}
-                outcome => return outcome.transpose(),
-            }
-        }
     }
 }
 
@@ -83,7 +86,8 @@ mod tests {
     use std::io::Cursor;
 
     fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
-        BackwardLines::new(Cursor::new(bytes)).unwrap().map(Result::unwrap).collect()
+        let mut lines = BackwardLines::new(Cursor::new(bytes)).unwrap();
+        std::iter::from_fn(|| lines.next_line().unwrap().map(<[u8]>::to_vec)).collect()
     }
 
     #[test]

@@ -2,23 +2,41 @@
 //!
 //! The configured path is a stem: `audit/logs.jsonl` stands for the segments
 //! `audit/logs-20261123T100712.jsonl` and so on. Each start of the daemon begins a segment with
-//! its first record, and another one when a segment is full; a segment is never opened for
-//! writing again, so whatever a crash left in one cannot reach the next. The path itself is
-//! still read when an older version left a single file there.
+//! its first record, and another one when a segment is full or a day is over; segments that are
+//! closed are compressed. The path itself is still read when an older version left a single file
+//! there. Beside them stand `logs.head` (how far the log goes), `logs.lock` (who writes it) and
+//! `logs.removed-*.json` (what was removed for its age and no record tells of yet).
 //!
-//! Owns the names, the order and the bytes of these files. Must not interpret records beyond
-//! their number and time, and [`JsonlAuditReader`] must not create or change anything.
+//! Owns the names, the order, the bytes and the chain of these files. Must not interpret records
+//! beyond their number and time, and [`JsonlAuditReader`] must not create or change anything.
 
 mod backward;
+mod chain;
+mod compress;
+mod content;
+mod forward;
+mod head;
+mod judge;
+mod notices;
+mod opening;
 mod reader;
+mod retention;
+mod search;
 mod segments;
+mod sieve;
 mod store;
 #[cfg(test)]
 mod tests;
+mod verification;
+mod whole_file;
 mod writer;
 
-pub use reader::JsonlAuditReader;
-pub use store::JsonlAuditStore;
+pub use chain::RecordHash;
+pub use notices::RemovedSegment;
+pub use reader::{JsonlAuditReader, LogState};
+pub use retention::{Retention, find_expired, remove_expired};
+pub use store::{AuditFileSettings, JsonlAuditStore};
+pub use verification::{Fault, FaultKind, Verification, verify};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +57,9 @@ pub enum AuditFileError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// Another process writes the log.
+    #[error("the audit log {} is written by another process", .0.display())]
+    InUse(PathBuf),
     /// A record could not be written as JSON.
     #[error("cannot write an audit record as JSON: {0}")]
     NotJson(#[from] serde_json::Error),

@@ -1,23 +1,27 @@
 //! Reading the log, also while a daemon writes it.
 
-use super::AuditFileError;
 use super::backward::BackwardLines;
+use super::content::{SeekableContent, SegmentContent};
 use super::segments::Segments;
-use mxcp_actors::model::audit_event::{AuditFilter, AuditRecord};
-use mxcp_actors::model::timestamp::Timestamp;
-use std::fs::File;
-use std::io;
+use super::{AuditFileError, forward, search};
+use mxcp_actors::model::audit_event::AuditRecord;
+use mxcp_actors::model::audit_filter::AuditFilter;
+use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-/// How far a clock may have been set back before a search by time misses records.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60 * 60);
-
-/// Reads the files of the audit log and creates nothing.
+/// Reads the files of the audit log and creates nothing. Lines that are not records are skipped
+/// with a warning: a torn line must not hide the others.
 #[derive(Clone, Debug)]
 pub struct JsonlAuditReader {
     segments: Segments,
+}
+
+/// What the log looked like: as long as it looks the same, nothing was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogState {
+    newest: Option<PathBuf>,
+    length: u64,
 }
 
 impl JsonlAuditReader {
@@ -34,23 +38,51 @@ impl JsonlAuditReader {
     }
 
     /// The newest `limit` records that `filter` accepts, newest first; none when there is no
-    /// log yet. Lines that are not records are skipped with a warning: a torn line must not
-    /// hide the others.
+    /// log yet. Uses every core, because a person waits for it.
     ///
     /// # Errors
     /// When the files cannot be read.
     pub fn read_newest(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, AuditFileError> {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        search::newest(&self.segments.newest_first()?, filter, limit, threads)
+    }
+
+    /// The same on the calling thread alone, which leaves the cores to those who are served.
+    pub(super) fn read_newest_quietly(
+        &self,
+        filter: &AuditFilter,
+        limit: usize,
+    ) -> Result<Vec<AuditRecord>, AuditFileError> {
+        search::newest(&self.segments.newest_first()?, filter, limit, 1)
+    }
+
+    /// The oldest `limit` records that `filter` accepts, oldest first.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn read_oldest(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, AuditFileError> {
         let mut found = Vec::new();
-        self.visit_newest_first(|record| {
-            if found.len() >= limit || is_out_of_reach(filter, &record) {
-                return ControlFlow::Break(());
-            }
-            if filter.accepts(&record) {
-                found.push(record);
-            }
-            ControlFlow::Continue(())
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.visit_oldest_first(filter, |_, record| {
+            found.push(record);
+            if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(found)
+    }
+
+    /// Shows every record that `filter` accepts to `visit`, with its line, oldest first, until it
+    /// has seen enough.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn visit_oldest_first(
+        &self,
+        filter: &AuditFilter,
+        visit: impl FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
+    ) -> Result<(), AuditFileError> {
+        forward::visit(&self.segments.newest_first()?, filter, visit)
     }
 
     /// The number of the newest record that has one; zero when none has. Looks at the last
@@ -58,13 +90,9 @@ impl JsonlAuditReader {
     ///
     /// # Errors
     /// When the files cannot be read.
-    pub(super) fn last_sequence(&self) -> Result<u64, AuditFileError> {
+    pub fn last_sequence(&self) -> Result<u64, AuditFileError> {
         for path in self.segments.newest_first()? {
-            let mut last = 0;
-            let _found = visit_file(&path, &mut |record| {
-                last = record.sequence;
-                ControlFlow::Break(())
-            })?;
+            let last = last_number(&path)?;
             if last > 0 {
                 return Ok(last);
             }
@@ -72,46 +100,37 @@ impl JsonlAuditReader {
         Ok(0)
     }
 
-    fn visit_newest_first(&self, mut visit: impl FnMut(AuditRecord) -> ControlFlow<()>) -> Result<(), AuditFileError> {
-        for path in self.segments.newest_first()? {
-            if visit_file(&path, &mut visit)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+    /// What the log looks like now. Costs no more than listing its folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn state(&self) -> Result<LogState, AuditFileError> {
+        let newest = self.segments.newest_first()?.into_iter().next();
+        let length = newest.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
+        Ok(LogState { newest, length })
     }
 }
 
-/// Whether `record` is so old that no record before it can be in the filter's time.
-fn is_out_of_reach(filter: &AuditFilter, record: &AuditRecord) -> bool {
-    let Some(since) = filter.since else { return false };
-    Timestamp::parse_rfc3339(&record.timestamp).is_some_and(|at| at + CLOCK_TOLERANCE < since)
+/// The number of a segment's last record that can be read; zero when there is none.
+fn last_number(path: &Path) -> Result<u64, AuditFileError> {
+    let Some(content) = open_from_end(path)? else { return Ok(0) };
+    let mut lines = BackwardLines::new(content).map_err(AuditFileError::refused("read", path))?;
+    while let Some(line) = lines.next_line().map_err(AuditFileError::refused("read", path))? {
+        if let Ok(record) = serde_json::from_slice::<AuditRecord>(line) {
+            return Ok(record.sequence);
+        }
+    }
+    Ok(0)
 }
 
-/// Shows the records of one file to `visit`, newest first, until it has seen enough.
-fn visit_file(
-    path: &Path,
-    visit: &mut dyn FnMut(AuditRecord) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, AuditFileError> {
-    let file = match File::open(path) {
-        // It was removed since the folder was listed.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ControlFlow::Continue(())),
-        file => file.map_err(AuditFileError::refused("open the audit file", path))?,
-    };
-    let mut flow = ControlFlow::Continue(());
-    let mut skipped = 0_u64;
-    for line in BackwardLines::new(file).map_err(AuditFileError::refused("read", path))? {
-        let line = line.map_err(AuditFileError::refused("read", path))?;
-        match serde_json::from_slice(&line) {
-            Ok(record) => flow = visit(record),
-            Err(_) => skipped += 1,
-        }
-        if flow.is_break() {
-            break;
-        }
-    }
-    if skipped > 0 {
-        tracing::warn!(file = %path.display(), lines = skipped, "skipped lines that are not audit records");
-    }
-    Ok(flow)
+/// Opens a segment for reading from its begin; `None` when it was removed since the folder was
+/// listed.
+pub(super) fn open_from_begin(path: &Path) -> Result<Option<SegmentContent>, AuditFileError> {
+    SegmentContent::open(path).map_err(AuditFileError::refused("open the audit file", path))
+}
+
+/// The same for reading from its end.
+pub(super) fn open_from_end(path: &Path) -> Result<Option<SeekableContent>, AuditFileError> {
+    let content = open_from_begin(path)?.map(SegmentContent::into_seekable).transpose();
+    content.map_err(AuditFileError::refused("decompress", path))
 }

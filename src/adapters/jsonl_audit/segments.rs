@@ -1,13 +1,18 @@
 //! The names of the log's files, and their order.
 
 use super::AuditFileError;
+use super::content::{GZIP_SUFFIX, compressed};
 use mxcp_actors::model::timestamp::Timestamp;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+/// A second in UTC, as names have it.
+const STAMP: &[BorrowedFormatItem<'static>] = format_description!("[year][month][day]T[hour][minute][second]");
 
 /// When a segment was begun, and its number among those of that second.
 ///
@@ -47,12 +52,40 @@ impl SegmentName {
     }
 }
 
+/// How a segment is kept. When there are both, the plain one stands first in a list that is
+/// newest first, and is the one that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Compressed,
+    Plain,
+}
+
+impl Form {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Compressed => GZIP_SUFFIX,
+            Self::Plain => "",
+        }
+    }
+}
+
 /// The second of `at` in UTC, as names have it.
 fn stamp(at: Timestamp) -> String {
     OffsetDateTime::from_unix_timestamp(at.as_secs())
         .ok()
-        .and_then(|at| at.format(format_description!("[year][month][day]T[hour][minute][second]")).ok())
+        .and_then(|at| at.format(STAMP).ok())
         .unwrap_or_else(|| "00000000T000000".to_owned())
+}
+
+/// Ends the name of a compressed segment that is not finished.
+const UNFINISHED_SEGMENT: &str = ".jsonl.gz.tmp";
+
+/// Keeps other processes from writing the log, as long as it lives: each goes on from the last
+/// line that it wrote, so that two would tear the chain apart.
+#[derive(Debug)]
+pub(super) struct LogLock {
+    // The lock goes with the file, also when the process is killed.
+    _file: File,
 }
 
 /// The files of one log.
@@ -83,6 +116,64 @@ impl Segments {
         &self.folder
     }
 
+    /// Where the note of the log's end is.
+    pub(super) fn head_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.head", self.stem))
+    }
+
+    /// Where the notes of removed segments are.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub(super) fn note_paths(&self) -> Result<Vec<PathBuf>, AuditFileError> {
+        let prefix = format!("{}.removed-", self.stem);
+        let is_note = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| rest.strip_suffix(".json").is_some());
+        self.find(|name| is_note(name).then(|| self.folder.join(name)))
+    }
+
+    /// A place for another note.
+    pub(super) fn new_note_path(&self, now: Timestamp) -> PathBuf {
+        // Each process writes one at a time.
+        self.folder.join(format!("{}.removed-{}-{}.json", self.stem, now.as_micros(), std::process::id()))
+    }
+
+    /// When the segment at `path` was begun, by its name, as far as that tells.
+    pub(super) fn begun_at(&self, path: &Path) -> Option<Timestamp> {
+        let (name, _) = self.parse(path.file_name()?.to_str()?)?;
+        let at = PrimitiveDateTime::parse(&name.stamp, STAMP).ok()?;
+        Some(Timestamp::from_secs(at.assume_utc().unix_timestamp()))
+    }
+
+    /// Removes what a crash left of a segment that was being compressed.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed or the file cannot be removed.
+    pub(super) fn remove_unfinished(&self) -> Result<(), AuditFileError> {
+        let is_ours = |name: &str| {
+            let name = name.strip_suffix(UNFINISHED_SEGMENT)?.strip_prefix(&self.stem)?.strip_prefix('-')?;
+            SegmentName::parse(name)
+        };
+        for path in self.find(|name| is_ours(name).map(|_| self.folder.join(name)))? {
+            fs::remove_file(&path).map_err(AuditFileError::refused("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the right to write the log.
+    ///
+    /// # Errors
+    /// When another process has it, or the operating system refuses.
+    pub(super) fn lock(&self) -> Result<LogLock, AuditFileError> {
+        let path = self.folder.join(format!("{}.lock", self.stem));
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = opened.map_err(AuditFileError::refused("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(LogLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(AuditFileError::InUse(self.path.clone())),
+            Err(TryLockError::Error(source)) => Err(AuditFileError::refused("lock", &path)(source)),
+        }
+    }
+
     /// Those that exist, newest first. A folder that does not exist has none.
     ///
     /// # Errors
@@ -90,9 +181,13 @@ impl Segments {
     pub(super) fn newest_first(&self) -> Result<Vec<PathBuf>, AuditFileError> {
         let mut names = self.names()?;
         names.sort_unstable_by(|one, other| other.cmp(one));
-        let mut paths: Vec<_> = names.iter().map(|name| self.path_of(name)).collect();
+        // Between compressing a segment and removing the plain file there are both.
+        names.dedup_by(|one, other| one.0 == other.0);
+        let mut paths: Vec<_> = names.iter().map(|(name, form)| self.path_of(name, *form)).collect();
         if self.path.is_file() {
             paths.push(self.path.clone());
+        } else if compressed(&self.path).is_file() {
+            paths.push(compressed(&self.path));
         }
         Ok(paths)
     }
@@ -116,7 +211,8 @@ impl Segments {
     /// When the folder cannot be listed or the file cannot be created.
     pub(super) fn create_next(&self, now: Timestamp) -> Result<(File, PathBuf), AuditFileError> {
         loop {
-            let path = self.path_of(&SegmentName::after(self.names()?.into_iter().max(), now));
+            let newest = self.names()?.into_iter().map(|(name, _)| name).max();
+            let path = self.path_of(&SegmentName::after(newest, now), Form::Plain);
             match create_file(&path) {
                 Ok(file) => return Ok((file, path)),
                 // Another process was faster: its file is in the next listing.
@@ -126,26 +222,35 @@ impl Segments {
         }
     }
 
-    fn path_of(&self, name: &SegmentName) -> PathBuf {
-        self.folder.join(format!("{}-{}.jsonl", self.stem, name.text()))
+    fn path_of(&self, name: &SegmentName, form: Form) -> PathBuf {
+        self.folder.join(format!("{}-{}.jsonl{}", self.stem, name.text(), form.suffix()))
     }
 
-    fn names(&self) -> Result<Vec<SegmentName>, AuditFileError> {
+    fn names(&self) -> Result<Vec<(SegmentName, Form)>, AuditFileError> {
+        self.find(|name| self.parse(name))
+    }
+
+    /// What `select` makes of the names in the folder.
+    fn find<T>(&self, select: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, AuditFileError> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(AuditFileError::refused("list", &self.folder))?,
         };
-        let mut names = Vec::new();
+        let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(AuditFileError::refused("list", &self.folder))?;
-            names.extend(entry.file_name().to_str().and_then(|name| self.parse(name)));
+            found.extend(entry.file_name().to_str().and_then(&select));
         }
-        Ok(names)
+        Ok(found)
     }
 
-    fn parse(&self, file_name: &str) -> Option<SegmentName> {
-        let name = file_name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
-        SegmentName::parse(name)
+    fn parse(&self, file_name: &str) -> Option<(SegmentName, Form)> {
+        let (plain, form) = match file_name.strip_suffix(GZIP_SUFFIX) {
+            Some(plain) => (plain, Form::Compressed),
+            None => (file_name, Form::Plain),
+        };
+        let name = plain.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
+        Some((SegmentName::parse(name)?, form))
     }
 }
 
@@ -191,8 +296,9 @@ mod tests {
     fn files_of_other_logs_are_not_taken_for_segments() {
         let segments = Segments::new(Path::new("audit/logs.jsonl")).unwrap();
         assert!(segments.parse("logs-20261123T100712.jsonl").is_some());
+        assert!(segments.parse("logs-20261123T100712-1.jsonl.gz").is_some());
         for other in
-            ["logs_schemas.jsonl", "logs-default-20261123T100712.jsonl", "logs-20261123T100712.jsonl.gz", "logs-.jsonl"]
+            ["logs_schemas.jsonl", "logs-default-20261123T100712.jsonl", "logs-20261123T100712.gz", "logs-.jsonl"]
         {
             assert_eq!(segments.parse(other), None, "{other}");
         }

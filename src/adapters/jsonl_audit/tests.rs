@@ -1,5 +1,10 @@
-use super::{JsonlAuditReader, JsonlAuditStore};
-use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, AuditFilter, AuditRecord, OperationStatus};
+mod durability;
+mod upkeep;
+mod verification;
+
+use super::{AuditFileSettings, JsonlAuditReader, JsonlAuditStore};
+use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OnFailure, OperationStatus};
+use mxcp_actors::model::audit_filter::{AuditFilter, AuditName};
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::clock::Clock;
@@ -7,10 +12,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const START: &str = "2026-11-23T10:07:12Z";
 const LARGE: u64 = 1024 * 1024;
+
+const SETTINGS: AuditFileSettings = AuditFileSettings {
+    max_file_size: LARGE,
+    is_daily: true,
+    is_compressed: true,
+    retention: Duration::from_secs(90 * 24 * 60 * 60),
+    is_strict: false,
+    on_failure: OnFailure::Deny,
+};
 
 #[derive(Debug)]
 struct FixedClock(Timestamp);
@@ -41,18 +56,33 @@ impl Log {
 
     /// A start of the daemon at `now`.
     fn open(&self, now: &str, max_file_size: u64) -> JsonlAuditStore {
-        JsonlAuditStore::open(&self.path(), max_file_size, Arc::new(FixedClock(at(now)))).unwrap()
+        self.open_with(now, AuditFileSettings { max_file_size, ..SETTINGS })
+    }
+
+    fn open_with(&self, now: &str, settings: AuditFileSettings) -> JsonlAuditStore {
+        JsonlAuditStore::open(&self.path(), settings, Arc::new(FixedClock(at(now)))).unwrap()
     }
 
     fn reader(&self) -> JsonlAuditReader {
         JsonlAuditReader::new(&self.path()).unwrap()
     }
 
+    /// The segments, and the files of older versions.
     fn files(&self) -> Vec<String> {
+        let mut names = self.all_files();
+        names.retain(|name| name.contains(".jsonl"));
+        names
+    }
+
+    fn all_files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.folder().join(name)).unwrap()
     }
 
     fn write(&self, name: &str, content: &str) {
@@ -97,7 +127,8 @@ async fn what_was_appended_is_read_newest_first() {
     let store = log.open(START, LARGE);
     store.append(vec![record(1, "one", START), record(2, "two", START)]).await.unwrap();
     store.append(vec![record(3, "three", START)]).await.unwrap();
-    let newest = store.read_newest(AuditFilter::default(), 2).await.unwrap();
+    let mut newest = store.read_newest(AuditFilter::default(), 2).await.unwrap();
+    newest.iter_mut().for_each(|record| (record.prev_hash, record.record_hash) = (None, None));
     assert_eq!(newest, [record(3, "three", START).as_ref().clone(), record(2, "two", START).as_ref().clone()]);
     assert_eq!(store.last_sequence().await, Ok(3));
     assert_eq!(log.files(), ["logs-default-20261123T100712.jsonl"]);
@@ -141,7 +172,7 @@ async fn a_full_file_is_followed_by_a_new_one() {
     assert!(log.files().len() > 1, "{:?}", log.files());
     for file in log.files() {
         let length = fs::metadata(log.folder().join(file)).unwrap().len();
-        assert!((1..600 + 700).contains(&length), "{length}");
+        assert!((1..600 + 900).contains(&length), "{length}");
     }
     assert_eq!(log.all_names(), ["call-5", "call-4", "call-3", "call-2", "call-1"]);
     store.sync().await.unwrap();
@@ -219,12 +250,41 @@ fn a_search_by_time_finds_records_from_then_on_in_every_zone() {
 }
 
 #[test]
+fn many_files_are_searched_at_once_and_answered_in_order() {
+    let log = Log::new();
+    for file in 0..12 {
+        let lines: Vec<_> = (0..50)
+            .map(|at| (file * 50 + at + 1, if at % 10 == 0 { "rare" } else { "common" }))
+            .map(|(number, name)| line(number, name, &format!("2026-11-23T10:{file:02}:00Z")))
+            .collect();
+        log.write(&format!("logs-default-20261123T10{file:02}00.jsonl"), &lines.concat());
+    }
+    let rare = |rest| AuditFilter { names: vec![AuditName::Event("rare".to_owned())], ..rest };
+    let numbers = |filter: &AuditFilter, limit| {
+        let records = log.reader().read_newest(filter, limit).unwrap();
+        records.iter().map(|record| record.sequence).collect::<Vec<_>>()
+    };
+    let all: Vec<u64> = (0..60).rev().map(|at| at * 10 + 1).collect();
+    for limit in [1, 4, 5, 6, 23, 60, 1_000] {
+        assert_eq!(numbers(&rare(AuditFilter::default()), limit), all[..limit.min(60)], "{limit}");
+    }
+    assert_eq!(
+        numbers(&rare(AuditFilter { after: Some(295), up_to: Some(330), ..AuditFilter::default() }), 9),
+        [321, 311, 301]
+    );
+    let oldest =
+        log.reader().read_oldest(&rare(AuditFilter { after: Some(295), ..AuditFilter::default() }), 3).unwrap();
+    assert_eq!(oldest.iter().map(|record| record.sequence).collect::<Vec<_>>(), [301, 311, 321]);
+    assert_eq!(log.reader().last_sequence().unwrap(), 600);
+}
+
+#[test]
 fn the_limit_counts_the_records_that_the_filter_accepts() {
     let log = Log::new();
     let content: Vec<_> =
         (1..=10).map(|number| line(number, if number % 2 == 0 { "even" } else { "odd" }, START)).collect();
     log.write("logs-default-20261123T100712.jsonl", &content.concat());
-    let filter = AuditFilter { names: vec!["odd".to_owned()], ..AuditFilter::default() };
+    let filter = AuditFilter { names: vec![AuditName::Event("odd".to_owned())], ..AuditFilter::default() };
     assert_eq!(log.names(&filter, 3), ["odd", "odd", "odd"]);
     assert!(log.names(&filter, 0).is_empty());
 }
@@ -233,6 +293,6 @@ fn the_limit_counts_the_records_that_the_filter_accepts() {
 fn a_folder_that_cannot_be_created_is_told_at_the_start() {
     let log = Log::new();
     fs::write(log.folder(), "a file").unwrap();
-    let refused = JsonlAuditStore::open(&log.path(), LARGE, Arc::new(FixedClock(at(START)))).unwrap_err();
+    let refused = JsonlAuditStore::open(&log.path(), SETTINGS, Arc::new(FixedClock(at(START)))).unwrap_err();
     assert!(refused.to_string().starts_with("cannot create the audit folder "), "{refused}");
 }

@@ -1,8 +1,12 @@
 //! Appending whole lines to the newest segment.
 
 use super::AuditFileError;
+use super::chain::{Link, seal};
+use super::head::Head;
 use super::segments::Segments;
+use super::whole_file::sync_folder;
 use mxcp_actors::model::audit_event::AuditRecord;
+use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::clock::Clock;
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,6 +22,19 @@ const KEPT_CAPACITY: usize = 1024 * 1024;
 struct Segment {
     file: Arc<File>,
     path: Arc<Path>,
+    /// The day in UTC, counted from 1970, on which it was begun.
+    day: i64,
+}
+
+/// How the files are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WriterRules {
+    /// A new file is begun when the current one has this many bytes.
+    pub(super) max_file_size: u64,
+    /// Whether each day in UTC begins a file.
+    pub(super) is_daily: bool,
+    /// Whether records are on the disk before they count as written.
+    pub(super) is_strict: bool,
 }
 
 /// Writes batches of records. A batch is in the log as a whole or, as far as this can be
@@ -25,18 +42,35 @@ struct Segment {
 #[derive(Debug)]
 pub(super) struct Writer {
     segments: Segments,
-    max_file_size: u64,
+    rules: WriterRules,
     clock: Arc<dyn Clock>,
     current: Option<Segment>,
+    /// The length of the current file's whole lines, when a half line could not be taken back.
+    torn_after: Option<u64>,
     unsynced: Unsynced,
     buffer: Vec<u8>,
+    tail: Tail,
+}
+
+/// Where the log ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The number of the last record; zero when there is none.
+    pub(super) last_sequence: u64,
+    /// What the next line is tied to; `None` when no line is chained yet.
+    pub(super) link: Option<Link>,
 }
 
 impl Writer {
-    /// A writer that begins a segment with its first record.
-    pub(super) fn new(segments: Segments, max_file_size: u64, clock: Arc<dyn Clock>) -> Self {
+    /// A writer that begins a segment with its first record, which follows `tail`.
+    pub(super) fn new(segments: Segments, rules: WriterRules, clock: Arc<dyn Clock>, tail: Tail) -> Self {
         let unsynced = Unsynced::default();
-        Self { segments, max_file_size, clock, current: None, unsynced, buffer: Vec::new() }
+        Self { segments, rules, clock, current: None, torn_after: None, unsynced, buffer: Vec::new(), tail }
+    }
+
+    /// The number of the last record.
+    pub(super) const fn last_sequence(&self) -> u64 {
+        self.tail.last_sequence
     }
 
     /// Writes `records` with one system call, so that a killed process loses nothing that was
@@ -45,19 +79,21 @@ impl Writer {
     /// # Errors
     /// When they could not be written. Then nothing of them is left to garble the next batch.
     pub(super) fn append(&mut self, records: &[Arc<AuditRecord>]) -> Result<(), AuditFileError> {
-        self.fill_buffer(records)?;
-        let (segment, length) = self.segment_to_write()?;
-        let outcome = append_whole(&mut &*segment.file, length, &self.buffer);
-        if let Err(failure) = outcome {
-            let error = AuditFileError::refused("write to the audit file", &segment.path)(failure.error);
-            if failure.is_torn {
-                // The half line stays behind in a file that is never written again.
-                tracing::warn!(file = %segment.path.display(), "a failed write could not be undone; beginning a new file");
-                self.current = None;
-            }
-            return Err(error);
+        if records.is_empty() {
+            return Ok(());
         }
-        self.unsynced.add(segment.file);
+        let tail = self.fill_buffer(records)?;
+        let (segment, length) = self.segment_to_write()?;
+        self.unsynced.add(&segment.file);
+        let outcome = append_whole(&mut &*segment.file, length, &self.buffer)
+            .and_then(|()| if self.rules.is_strict { self.sync_or_take_back(&segment.file, length) } else { Ok(()) });
+        if let Err(failure) = outcome {
+            // A half line would be taken for a changed one; nothing is written before it is gone.
+            self.torn_after = failure.is_torn.then_some(length);
+            return Err(AuditFileError::refused("write to the audit file", &segment.path)(failure.error));
+        }
+        self.tail = tail;
+        self.unsynced.head = tail.link.map(|link| (Head::of(link), self.segments.head_path()));
         Ok(())
     }
 
@@ -71,21 +107,39 @@ impl Writer {
         self.unsynced.merge(unsynced);
     }
 
-    fn fill_buffer(&mut self, records: &[Arc<AuditRecord>]) -> Result<(), AuditFileError> {
+    fn sync_or_take_back(&self, file: &Arc<File>, length: u64) -> Result<(), FailedAppend> {
+        let synced = self.unsynced.sync_content();
+        synced.map_err(|error| FailedAppend { error, is_torn: file.set_len(length).is_err() })
+    }
+
+    /// Writes the lines into the buffer; returns where the log ends with them.
+    fn fill_buffer(&mut self, records: &[Arc<AuditRecord>]) -> Result<Tail, AuditFileError> {
         self.buffer.clear();
         self.buffer.shrink_to(KEPT_CAPACITY);
+        let mut tail = self.tail;
         for record in records {
+            let start = self.buffer.len();
             serde_json::to_writer(&mut self.buffer, record.as_ref())?;
+            let prev = tail.link.as_ref().map(|link| &link.record_hash);
+            let record_hash = seal(&mut self.buffer, start, prev);
             self.buffer.push(b'\n');
+            let link = Link { sequence: record.sequence, record_hash };
+            tail = Tail { last_sequence: record.sequence, link: Some(link) };
         }
-        Ok(())
+        Ok(tail)
     }
 
     /// The segment for the next batch, and its length. Asks the file each time: an operator
     /// may have removed or emptied it.
     fn segment_to_write(&mut self) -> Result<(Segment, u64), AuditFileError> {
-        let usable = match self.current.take() {
-            Some(segment) => usable_length(&segment, self.max_file_size)?.map(|length| (segment, length)),
+        if let (Some(segment), Some(length)) = (&self.current, self.torn_after) {
+            segment.file.set_len(length).map_err(AuditFileError::refused("take back a half line in", &segment.path))?;
+            self.torn_after = None;
+        }
+        let day = day_of(self.clock.now());
+        let is_of_day = |segment: &Segment| !self.rules.is_daily || day <= segment.day;
+        let usable = match self.current.take().filter(is_of_day) {
+            Some(segment) => usable_length(&segment, self.rules.max_file_size)?.map(|length| (segment, length)),
             None => None,
         };
         let (segment, length) = match usable {
@@ -97,10 +151,16 @@ impl Writer {
     }
 
     fn begin_segment(&mut self) -> Result<Segment, AuditFileError> {
-        let (file, path) = self.segments.create_next(self.clock.now())?;
+        let now = self.clock.now();
+        let (file, path) = self.segments.create_next(now)?;
         self.unsynced.folder = Some(self.segments.folder().to_owned());
-        Ok(Segment { file: Arc::new(file), path: path.into() })
+        Ok(Segment { file: Arc::new(file), path: path.into(), day: day_of(now) })
     }
+}
+
+/// The day of `at` in UTC, counted from 1970.
+const fn day_of(at: Timestamp) -> i64 {
+    at.as_secs().div_euclid(24 * 60 * 60)
 }
 
 /// How long `segment` is; `None` when it is full or gone.
@@ -135,11 +195,13 @@ fn append_whole(file: &mut impl Appendable, length: u64, bytes: &[u8]) -> Result
     file.write_all(bytes).map_err(|error| FailedAppend { error, is_torn: file.truncate(length).is_err() })
 }
 
-/// Files and folders that a power loss could still take away.
+/// Files and folders that a power loss could still take away, and the head that is true once they
+/// cannot be lost.
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
     files: Vec<Arc<File>>,
     folder: Option<PathBuf>,
+    head: Option<(Head, PathBuf)>,
 }
 
 impl Unsynced {
@@ -148,19 +210,27 @@ impl Unsynced {
     /// # Errors
     /// When the operating system could not promise it.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.files.iter().try_for_each(|file| file.sync_data())?;
-        self.folder.as_ref().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        self.sync_content()?;
+        self.head.as_ref().map_or(Ok(()), |(head, path)| head.write(path))
     }
 
-    fn add(&mut self, file: Arc<File>) {
-        if !self.files.iter().any(|known| Arc::ptr_eq(known, &file)) {
-            self.files.push(file);
+    /// The same without the head, which then knows less than there is.
+    fn sync_content(&self) -> io::Result<()> {
+        self.files.iter().try_for_each(|file| file.sync_data())?;
+        self.folder.as_ref().map_or(Ok(()), |folder| sync_folder(folder))
+    }
+
+    fn add(&mut self, file: &Arc<File>) {
+        if !self.files.iter().any(|known| Arc::ptr_eq(known, file)) {
+            self.files.push(Arc::clone(file));
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        other.files.into_iter().for_each(|file| self.add(file));
-        self.folder = self.folder.take().or(other.folder);
+    /// Takes what could not be synced back; what was written since is newer.
+    fn merge(&mut self, older: Self) {
+        older.files.iter().for_each(|file| self.add(file));
+        self.folder = self.folder.take().or(older.folder);
+        self.head = self.head.take().or(older.head);
     }
 }
 

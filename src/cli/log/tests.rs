@@ -1,5 +1,6 @@
 use super::*;
 use clap::Parser;
+use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
 
@@ -39,10 +40,14 @@ fn folder() -> TempDir {
     folder
 }
 
-fn report_of(folder: &TempDir, options: &[&str]) -> Result<Report, LogError> {
+fn report_of(folder: &TempDir, options: &[&str]) -> anyhow::Result<Report> {
+    report_on(folder, options, None)
+}
+
+fn report_on(folder: &TempDir, options: &[&str], screen: Option<Screen>) -> anyhow::Result<Report> {
     let args = Command::try_parse_from([&["log"], options].concat()).unwrap().log;
     let path = folder.path().join("logs.jsonl");
-    report(&args, AuditSource { profile: "default", is_enabled: true, path: &path }, now())
+    report(&args, AuditSource { profile: "default", is_enabled: true, path: &path, socket: None }, now(), screen)
 }
 
 fn names(options: &[&str]) -> Vec<String> {
@@ -113,9 +118,59 @@ fn since_goes_back_from_now() {
 }
 
 #[test]
+fn a_time_span_has_two_ends() {
+    assert_eq!(names(&["--until", "1h"]), ["greeting", "revenue"], "both ends belong to it");
+    assert_eq!(
+        names(&["--since", "2026-11-23T11:00:00Z", "--until", "2026-11-23T13:30:00+02:00"]),
+        ["item://{id}", "greeting"]
+    );
+}
+
+#[test]
+fn records_are_chosen_by_person_and_event() {
+    assert_eq!(names(&["--user", "ada"]), ["auth.login_succeeded", "item://{id}"]);
+    assert_eq!(names(&["--user", "local:ben", "--user", "x"]), ["revenue"]);
+    assert_eq!(names(&["--event", "login", "--tool", "revenue"]), ["auth.login_succeeded", "revenue"]);
+    assert_eq!(names(&["--event", "*_failed"]), [] as [&str; 0]);
+    for option in ["--client", "--session", "--trace"] {
+        assert!(names(&[option, "x"]).is_empty());
+    }
+}
+
+#[test]
+fn a_line_of_json_for_each_record_is_in_ascii_and_can_be_whole() {
+    let text = report_of(&folder(), &["--jsonl", "--tool", "revenue"]).unwrap().text;
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&record["operation_name"], record.get("input_data")), (&json!("revenue"), None));
+    let text = report_of(&folder(), &["--jsonl", "--full"]).unwrap().text;
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((records.len(), &records[3]["input_data"]["secret"]), (4, &json!("s3cret")));
+}
+
+#[test]
+fn all_of_a_record_is_told_when_asked_for() {
+    let text = report_of(&folder(), &["--full", "--tool", "revenue"]).unwrap().text;
+    for part in ["  Policy: deny: because", "  Provider: local", "  Caller: http", "  Details: {\"secret\":\"s3cret\"}"]
+    {
+        assert!(text.lines().any(|line| line == part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_terminal_gets_a_table() {
+    let screen = Screen { width: 100, has_colour: false };
+    let text = report_on(&folder(), &["--tool", "revenue"], Some(screen)).unwrap().text;
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("TIME (UTC)"), "{text}");
+    assert!(lines[1].starts_with("2026-11-23 10:00:00  denied         3  tool revenue"), "{text}");
+    assert_eq!(lines[2], "Total records: 1");
+}
+
+#[test]
 fn a_span_of_an_unknown_unit_is_an_error() {
     let error = report_of(&folder(), &["--since", "1w"]).unwrap_err();
-    assert_eq!(error.to_string(), "Invalid time format: 1w. Use format like '10m', '2h', '1d'");
+    let expected = "Invalid time format: 1w. Use format like '10m', '2h', '1d', or a time such as ";
+    assert!(error.to_string().starts_with(expected), "{error}");
 }
 
 #[test]
@@ -130,8 +185,8 @@ fn nothing_found_is_said() {
 #[test]
 fn a_profile_without_a_log_is_an_error() {
     let args = Command::try_parse_from(["log"]).unwrap().log;
-    let source = AuditSource { profile: "p", is_enabled: false, path: Path::new("audit/logs-p.jsonl") };
-    let error = report(&args, source, now()).unwrap_err();
+    let source = AuditSource { profile: "p", is_enabled: false, path: Path::new("audit/logs-p.jsonl"), socket: None };
+    let error = report(&args, source, now(), None).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Audit logging is not enabled for profile 'p'. \
@@ -151,7 +206,14 @@ fn a_name_that_a_caller_chose_cannot_steer_the_terminal_or_forge_a_line() {
 
 #[test]
 fn options_that_do_not_exist_are_refused() {
-    for options in [["--follow", ""], ["--export-csv", "x"], ["--policy", "denied"], ["--limit", "-1"]] {
-        assert!(Command::try_parse_from(["log", options[0], options[1]]).is_err(), "{options:?}");
+    for options in [
+        ["--policy", "denied", ""],
+        ["--limit", "-1", ""],
+        ["--follow", "--json", ""],
+        ["--json", "--jsonl", ""],
+        ["--follow", "--export-csv", "x"],
+    ] {
+        let options: Vec<_> = options.into_iter().filter(|option| !option.is_empty()).collect();
+        assert!(Command::try_parse_from([&["log"], &*options].concat()).is_err(), "{options:?}");
     }
 }

@@ -59,9 +59,6 @@ impl Request<'_> {
                 self.call(EndpointKind::Resource)
             }
             (_, "prompts/get") if documents.listings().has(EndpointKind::Prompt) => self.call(EndpointKind::Prompt),
-            (_, "tools/list") => {
-                self.whole_list().and_then(|()| ready(&documents.tools().shown_to(self.principal, self.era)))
-            }
             (Era::Modern, "server/discover") => ready(documents.discovery()),
             (Era::Modern, "subscriptions/listen") => {
                 Subscription::read(self.id, self.params, documents).map(Outcome::Subscription)
@@ -75,8 +72,8 @@ impl Request<'_> {
                 let (revision, result) = documents.initialized(&requested);
                 Ok(Outcome::Initialize(Answer::result_json(&self.id, result), revision))
             }
-            (era, method) => match documents.listings().of(method) {
-                Some(listing) => self.whole_list().and_then(|()| ready(&listing.shown_to(self.principal, era))),
+            (era, method) => match documents.listings().of(method, era, self.principal) {
+                Some(listing) => self.whole_list().and_then(|()| ready(&listing)),
                 None => Err(Fault::UnknownMethod(method.to_owned())),
             },
         }

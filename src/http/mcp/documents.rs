@@ -1,27 +1,19 @@
-//! Answers that are the same for every caller but for what lists show of themselves, rendered once.
+//! Answers that do not depend on the request, rendered once.
 
-use super::list::{List, list};
-use super::listings::Listings;
+use super::listings::{Listings, TTL_MS};
 use super::revision::{SUPPORTED, negotiate};
 use mxcp_actors::model::endpoint::EndpointKind;
-use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
+use mxcp_actors::tool_calls::ToolCatalog;
 use rmcp::model::{
-    CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ListToolsResult, MetaObject,
-    PromptsCapability, ProtocolVersion, ResourcesCapability, ServerCapabilities, SubscriptionFilter, Tool,
-    ToolAnnotations, ToolsCapability,
+    CacheScope, DiscoverResult, Implementation, InitializeResult, MetaObject, PromptsCapability, ProtocolVersion,
+    ResourcesCapability, ServerCapabilities, SubscriptionFilter, ToolsCapability,
 };
 use serde_json::Value;
-use std::sync::Arc;
-
-/// How long a client may keep a list. Tools change only with a restart, which a client does not
-/// see in this revision, so it should look again before long.
-pub(super) const TTL_MS: u64 = 60_000;
 
 /// The rendered answers.
 #[derive(Debug)]
 pub(super) struct Documents {
     discovery: Box<str>,
-    tools: List,
     listings: Listings,
     /// One for each revision with a handshake.
     initialized: Vec<(&'static str, Box<str>)>,
@@ -45,11 +37,8 @@ impl Documents {
         (discovery.ttl_ms, discovery.cache_scope) = (TTL_MS, CacheScope::Private);
         let server_meta = discovery.meta.clone().unwrap_or_default();
 
-        let tools = catalog.of_kind(EndpointKind::Tool).map(|entry| (entry.definition.scopes.clone(), describe(entry)));
-        let tools = list!(ListToolsResult, "tools", tools, &server_meta);
         Ok(Self {
             discovery: serde_json::to_string(&discovery)?.into(),
-            tools,
             listings: Listings::new(catalog, &server_meta)?,
             initialized: render_initialized(&server)?,
             server_meta,
@@ -62,12 +51,7 @@ impl Documents {
         &self.discovery
     }
 
-    /// The result of `tools/list`.
-    pub(super) fn tools(&self) -> &List {
-        &self.tools
-    }
-
-    /// The lists of what is no tool.
+    /// The lists.
     pub(super) fn listings(&self) -> &Listings {
         &self.listings
     }
@@ -97,22 +81,4 @@ fn render_initialized(server: &InitializeResult) -> Result<Vec<(&'static str, Bo
         Ok((revision, serde_json::to_string(&result)?.into()))
     };
     SUPPORTED.into_iter().filter(|revision| negotiate(revision) == *revision).map(render).collect()
-}
-
-fn describe(entry: &CatalogEntry) -> Tool {
-    let definition = &entry.definition;
-    let schema = |schema: &Value| Arc::new(schema.as_object().cloned().unwrap_or_else(JsonObject::new));
-    let description = definition.description.clone().unwrap_or_default();
-    let mut tool = Tool::new(definition.name.clone(), description, schema(&entry.input_schema));
-    tool.output_schema = entry.output_schema.as_ref().map(schema);
-    let hints = &definition.annotations;
-    let annotations = ToolAnnotations::from_raw(
-        hints.title.clone(),
-        hints.read_only,
-        hints.destructive,
-        hints.idempotent,
-        hints.open_world,
-    );
-    tool.annotations = (annotations != ToolAnnotations::default()).then_some(annotations);
-    tool
 }

@@ -1,20 +1,47 @@
-//! Lists of resources and prompts, rendered once.
+//! Lists of tools, resources and prompts. Each item is rendered once, and so is each list as a whole;
+//! who may not get at everything gets a list of the rest.
 
-use super::list::{List, list};
+use super::revision::Era;
 use mxcp_actors::model::endpoint::{EndpointForm, EndpointKind, ResourceForm};
+use mxcp_actors::model::principal::Principal;
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::tool::ToolDefinition;
-use mxcp_actors::tool_calls::ToolCatalog;
+use mxcp_actors::tool_calls::{CatalogEntry, ToolCatalog};
 use rmcp::model::{
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, MetaObject, Prompt, PromptArgument, Resource,
-    ResourceTemplate,
+    CacheScope, JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    MetaObject, Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations,
 };
+use serde::Serialize;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
 
-/// The lists of what is no tool; `None` where there is nothing of a kind, which the server then does
-/// not know at all.
+/// How long a client may keep a list. Lists change only with a restart, which a client does not see
+/// in this revision, so it should look again before long.
+pub(super) const TTL_MS: u64 = 60_000;
+
+/// The lists; `None` where there is nothing of a kind, which the server then does not know at all.
+/// Tools it always knows.
 #[derive(Debug)]
 pub(super) struct Listings {
-    resources: Option<(List, List)>,
-    prompts: Option<List>,
+    tools: Listing,
+    resources: Option<(Listing, Listing)>,
+    prompts: Option<Listing>,
+}
+
+/// Renders the list that has `$items` in both eras. Private, because what is listed depends on who
+/// asks.
+macro_rules! listing {
+    ($result:ident, $key:literal, $items:expr, $server:expr) => {{
+        let mut legacy = $result::with_all_items(Vec::new());
+        legacy.result_type = None;
+        let modern = $result::with_all_items(Vec::new());
+        let mut modern = modern.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Private);
+        modern.meta = Some($server.clone());
+        let items: Items = $items;
+        let modern = Frame::new(&modern, $key, &items)?;
+        Listing { modern, legacy: Frame::new(&legacy, $key, &items)?, items }
+    }};
 }
 
 impl Listings {
@@ -23,23 +50,32 @@ impl Listings {
     /// # Errors
     /// When something cannot be written as JSON.
     pub(super) fn new(catalog: &ToolCatalog, server: &MetaObject) -> Result<Self, serde_json::Error> {
-        let definitions = |kind| catalog.of_kind(kind).map(|entry| &entry.definition);
-        let (fixed, templates): (Vec<_>, Vec<_>) =
-            definitions(EndpointKind::Resource).filter_map(resource).partition(|(_, form)| form.template.is_static());
+        let tools = render(catalog.of_kind(EndpointKind::Tool).map(|entry| (&entry.definition, describe_tool(entry))))?;
+        let (fixed, templates): (Vec<_>, Vec<_>) = catalog
+            .of_kind(EndpointKind::Resource)
+            .filter_map(|entry| resource(&entry.definition))
+            .partition(|(_, form)| form.template.is_static());
         let has_resources = !fixed.is_empty() || !templates.is_empty();
-        let fixed = fixed.into_iter().map(|(of, form)| (of.scopes.clone(), describe_resource(of, form)));
-        let templates = templates.into_iter().map(|(of, form)| (of.scopes.clone(), describe_template(of, form)));
+        let fixed =
+            render(fixed.into_iter().map(|(definition, form)| (definition, describe_resource(definition, form))))?;
+        let templates =
+            render(templates.into_iter().map(|(definition, form)| (definition, describe_template(definition, form))))?;
         let resources = (
-            list!(ListResourcesResult, "resources", fixed, server),
-            list!(ListResourceTemplatesResult, "resourceTemplates", templates, server),
+            listing!(ListResourcesResult, "resources", fixed, server),
+            listing!(ListResourceTemplatesResult, "resourceTemplates", templates, server),
         );
-        let has_prompts = definitions(EndpointKind::Prompt).next().is_some();
-        let prompts = definitions(EndpointKind::Prompt).map(|of| (of.scopes.clone(), describe_prompt(of)));
-        let prompts = list!(ListPromptsResult, "prompts", prompts, server);
-        Ok(Self { resources: has_resources.then_some(resources), prompts: has_prompts.then_some(prompts) })
+        let prompts = catalog.of_kind(EndpointKind::Prompt).map(|entry| &entry.definition);
+        let prompts = render(prompts.map(|definition| (definition, describe_prompt(definition))))?;
+        let has_prompts = !prompts.is_empty();
+        let prompts = listing!(ListPromptsResult, "prompts", prompts, server);
+        Ok(Self {
+            tools: listing!(ListToolsResult, "tools", tools, server),
+            resources: has_resources.then_some(resources),
+            prompts: has_prompts.then_some(prompts),
+        })
     }
 
-    /// Whether there is anything of that kind.
+    /// Whether the server knows that kind.
     pub(super) fn has(&self, kind: EndpointKind) -> bool {
         match kind {
             EndpointKind::Tool => true,
@@ -48,15 +84,92 @@ impl Listings {
         }
     }
 
-    /// The result of a method that lists, if this server knows it.
-    pub(super) fn of(&self, method: &str) -> Option<&List> {
-        match method {
+    /// The result of a method that lists, if this server knows it: what the caller can get at, now or
+    /// after a new login.
+    pub(super) fn of(&self, method: &str, era: Era, caller: &Principal) -> Option<Cow<'_, str>> {
+        let listing = match method {
+            "tools/list" => Some(&self.tools),
             "resources/list" => self.resources.as_ref().map(|(fixed, _)| fixed),
             "resources/templates/list" => self.resources.as_ref().map(|(_, templates)| templates),
             "prompts/list" => self.prompts.as_ref(),
             _ => None,
-        }
+        }?;
+        Some(listing.of(era, caller))
     }
+}
+
+/// What is listed, in JSON, each with the scopes that its callers need.
+type Items = Vec<(ScopeSet, Box<str>)>;
+
+fn render<'d, T: Serialize>(items: impl Iterator<Item = (&'d ToolDefinition, T)>) -> Result<Items, serde_json::Error> {
+    items.map(|(definition, item)| Ok((definition.scopes.clone(), serde_json::to_string(&item)?.into()))).collect()
+}
+
+/// A list as each era has it.
+#[derive(Debug)]
+struct Listing {
+    modern: Frame,
+    legacy: Frame,
+    items: Items,
+}
+
+impl Listing {
+    fn of(&self, era: Era, caller: &Principal) -> Cow<'_, str> {
+        let frame = match era {
+            Era::Modern => &self.modern,
+            Era::Legacy => &self.legacy,
+        };
+        let is_shown = |(needed, _): &&(ScopeSet, Box<str>)| caller.could_hold(needed);
+        if self.items.iter().all(|item| is_shown(&item)) {
+            return Cow::Borrowed(&frame.whole);
+        }
+        Cow::Owned(frame.around(self.items.iter().filter(is_shown)))
+    }
+}
+
+/// What is around the items of a list, and the list with all of them.
+#[derive(Debug)]
+struct Frame {
+    before: Box<str>,
+    after: Box<str>,
+    whole: Box<str>,
+}
+
+impl Frame {
+    /// What is around `items` in `empty`, where `key` names an empty list.
+    fn new(empty: &impl Serialize, key: &str, items: &Items) -> Result<Self, serde_json::Error> {
+        let text = serde_json::to_string(empty)?;
+        let (before, after) = text.split_once(&format!("\"{key}\":[]")).ok_or_else(|| {
+            <serde_json::Error as serde::ser::Error>::custom(format!("a list of {key} is not written as expected"))
+        })?;
+        let before = format!("{before}\"{key}\":[").into();
+        let mut frame = Self { before, after: format!("]{after}").into(), whole: Box::default() };
+        frame.whole = frame.around(items.iter()).into();
+        Ok(frame)
+    }
+
+    fn around<'i>(&self, items: impl Iterator<Item = &'i (ScopeSet, Box<str>)>) -> String {
+        let items: Vec<&str> = items.map(|(_, item)| &**item).collect();
+        [&*self.before, &items.join(","), &*self.after].concat()
+    }
+}
+
+fn describe_tool(entry: &CatalogEntry) -> Tool {
+    let definition = &entry.definition;
+    let schema = |schema: &Value| Arc::new(schema.as_object().cloned().unwrap_or_else(JsonObject::new));
+    let description = definition.description.clone().unwrap_or_default();
+    let mut tool = Tool::new(definition.name.clone(), description, schema(&entry.input_schema));
+    tool.output_schema = entry.output_schema.as_ref().map(schema);
+    let hints = &definition.annotations;
+    let annotations = ToolAnnotations::from_raw(
+        hints.title.clone(),
+        hints.read_only,
+        hints.destructive,
+        hints.idempotent,
+        hints.open_world,
+    );
+    tool.annotations = (annotations != ToolAnnotations::default()).then_some(annotations);
+    tool
 }
 
 fn resource(definition: &ToolDefinition) -> Option<(&ToolDefinition, &ResourceForm)> {

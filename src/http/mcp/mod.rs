@@ -21,7 +21,6 @@ mod endpoint;
 mod envelope;
 mod error;
 mod headers;
-mod list;
 mod listings;
 mod open_stream;
 mod reads;

@@ -28,14 +28,16 @@ use sha2::{Digest, Sha256};
 
 const STYLE: &str = include_str!("templates/style.css");
 const SCRIPT: &str = include_str!("templates/copy.js");
+const AUDIT_SCRIPT: &str = include_str!("templates/audit.js");
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("consent.html", include_str!("templates/consent.html")),
     ("choice.html", include_str!("templates/choice.html")),
     ("password.html", include_str!("templates/password.html")),
     ("home.html", include_str!("templates/home.html")),
     ("signed_out.html", include_str!("templates/signed_out.html")),
+    ("audit.html", include_str!("templates/audit.html")),
     ("error.html", include_str!("templates/error.html")),
 ];
 
@@ -45,6 +47,7 @@ pub struct Pages {
     templates: Environment<'static>,
     style_hash: String,
     script_hash: String,
+    audit_script_hash: String,
     is_plain_http: bool,
 }
 
@@ -122,11 +125,13 @@ impl Pages {
         templates.add_global("project", project);
         // As safe strings: they stand in the page as they are, and their hashes allow just them.
         templates.add_global("style", Value::from_safe_string(STYLE.to_owned()));
+        templates.add_global("audit_script", Value::from_safe_string(AUDIT_SCRIPT.to_owned()));
         templates.add_global("script", Value::from_safe_string(SCRIPT.to_owned()));
         Ok(Self {
             templates,
             style_hash: source_hash(STYLE),
             script_hash: source_hash(SCRIPT),
+            audit_script_hash: source_hash(AUDIT_SCRIPT),
             is_plain_http: base_url.starts_with("http://"),
         })
     }
@@ -197,6 +202,7 @@ impl Pages {
             "tools": home.tools_within(&visit.reach),
             "snippets": home.snippets,
             "csrf": visit.csrf.expose(),
+            "is_audit_viewer": visit.is_audit_viewer,
             "user": {
                 "name": user.name.as_ref().unwrap_or(&user.username),
                 "username": user.username,
@@ -223,6 +229,17 @@ impl Pages {
     pub fn home_of_issuer(&self, home: &Home, issuer: &str) -> HttpResponse {
         let values = json!({ "project": home.project, "issuer": issuer, "snippets": home.snippets });
         self.page(StatusCode::OK, "home.html", &values, None)
+    }
+
+    /// Shows the audit log. Its script alone runs, and speaks with this server alone.
+    #[must_use]
+    pub fn audit(&self) -> HttpResponse {
+        let policy = format!(
+            "default-src 'none'; style-src '{}'; script-src '{}'; connect-src 'self'; form-action 'none'; \
+             frame-ancestors 'none'; base-uri 'none'",
+            self.style_hash, self.audit_script_hash
+        );
+        self.page_under(policy, StatusCode::OK, "audit.html", &json!({}))
     }
 
     /// Says that the person is signed out.
@@ -254,6 +271,16 @@ impl Pages {
         values: &serde_json::Value,
         redirect_scheme: Option<&str>,
     ) -> HttpResponse {
+        self.page_under(self.content_policy(redirect_scheme), status, template, values)
+    }
+
+    fn page_under(
+        &self,
+        policy: String,
+        status: StatusCode,
+        template: &str,
+        values: &serde_json::Value,
+    ) -> HttpResponse {
         let rendered =
             self.templates.get_template(template).and_then(|template| template.render(Value::from(Serde(values))));
         let html = rendered.unwrap_or_else(|error| {
@@ -263,7 +290,7 @@ impl Pages {
         HttpResponse::build(status)
             .insert_header(ContentType::html())
             .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header((CONTENT_SECURITY_POLICY, self.content_policy(redirect_scheme)))
+            .insert_header((CONTENT_SECURITY_POLICY, policy))
             .insert_header((X_FRAME_OPTIONS, "DENY"))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((REFERRER_POLICY, "no-referrer"))
