@@ -229,10 +229,7 @@ fn rules_that_keep_nobody_out_or_everybody_are_warned_of() {
     let unasked = warnings("{grants: [{when: 'true', scopes: [reports]}]}");
     assert!(unasked.contains("no rule in grants gives mxcp:access"), "{unasked}");
     let unreachable = warnings("{grants: [{when: 'true', scopes: ['mxcp:access']}]}");
-    assert_eq!(
-        unreachable,
-        "tools/t.yml: nobody can call tool 't': no rule in auth.authorization.grants gives reports"
-    );
+    assert_eq!(unreachable, "tools/t.yml: nobody can use tool 't': no rule in auth.authorization.grants gives reports");
 }
 
 #[test]

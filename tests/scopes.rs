@@ -3,6 +3,7 @@
 use crate::common::{
     Browser, OAuthClient, Page, Setup, TestApp, Tokens, give_password, header, legacy_initialize, oauth_error, text_of,
 };
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 /// Everybody may sign in, and admins may have `reports:admin`, of which `reports:read` is a part.
@@ -34,13 +35,19 @@ async fn status(app: &TestApp, token: &str, tool: &str) -> u16 {
     app.call(token, tool).send().await.unwrap().status().as_u16()
 }
 
+/// A request of the newest revision.
+fn modern(app: &TestApp, method: &str, mut params: Value) -> RequestBuilder {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let request = app.mcp(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}));
+    request.header("mcp-protocol-version", "2026-07-28").header("mcp-method", method)
+}
+
 /// The names in `tools/list`.
 async fn listed(app: &TestApp, token: &str) -> Vec<String> {
-    let request = app.mcp(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
-    }}}));
-    let request = request.header("mcp-protocol-version", "2026-07-28").header("mcp-method", "tools/list");
-    let answer: Value = request.bearer_auth(token).send().await.unwrap().json().await.unwrap();
+    let request = modern(app, "tools/list", json!({})).bearer_auth(token);
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["result"]["cacheScope"], "private", "{answer}");
     names(&answer)
 }
@@ -75,7 +82,7 @@ async fn a_call_that_needs_more_is_challenged_before_anything_runs_and_passes_af
     assert_eq!(oauth_error(response).await, (403, "insufficient_scope".to_owned()));
     assert_eq!(app.audit().iter().filter(|record| record["operation_name"] == "report").count(), 0);
     let refused = refusals(&app);
-    let details = json!({"needed": "mxcp:access reports:read", "held": "mxcp:access", "operation": "report"});
+    let details = json!({"needed": "mxcp:access reports:read", "held": "mxcp:access", "operation": "tool report"});
     assert_eq!((refused.len(), &refused[0]["input_data"]), (1, &details));
     assert_eq!(refused[0]["user_id"], "local:ada");
 
@@ -251,4 +258,47 @@ async fn the_consent_page_says_what_follows_and_what_the_person_will_not_give() 
     give_password(&mut browser, &home, "ben").await;
     let page = open(&mut browser).await;
     assert!(page.text().contains("It will not get</dt><dd>reports:write"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn resources_and_prompts_are_challenged_like_tools() {
+    let project = setup().write();
+    let needed = json!(["reports:read"]);
+    let resource = json!({"uri": "reports://{month}", "scopes": needed, "source": {"code": "SELECT $month AS month"},
+        "parameters": [{"name": "month", "type": "string", "sensitive": true}]});
+    project.write("resources/report.yml", &json!({"mxcp": 1, "resource": resource}).to_string());
+    let prompt = json!({"name": "summary", "scopes": needed, "messages": [{"prompt": "Sum it up"}]});
+    project.write("prompts/summary.yml", &json!({"mxcp": 1, "prompt": prompt}).to_string());
+    let mut app = TestApp::outside(project, 0);
+    app.start_again().await;
+    let client = OAuthClient::register(&app).await;
+    let few = client.tokens(&app, "ada").await;
+    let more = sign_in(&app, &client, "ada", "mxcp:access reports:read").await;
+    let ben = client.tokens(&app, "ben").await;
+    for (method, params, name) in [
+        ("resources/read", json!({"uri": "reports://may"}), "reports://may"),
+        ("resources/read", json!({"uri": "reports://june"}), "reports://june"),
+        ("prompts/get", json!({"name": "summary"}), "summary"),
+    ] {
+        let ask = |token: &str| {
+            let token = token.to_owned();
+            let request = modern(&app, method, params.clone()).header("mcp-name", name).bearer_auth(token);
+            async { request.send().await.unwrap() }
+        };
+        let refused = ask(&few.access).await;
+        assert_eq!(refused.status(), 403, "{method}");
+        assert!(header(&refused, "www-authenticate").ends_with("scope=\"mxcp:access reports:read\""));
+        let answer: Value = ask(&more.access).await.json().await.unwrap();
+        assert!(answer["result"].is_object(), "{method}: {answer}");
+    }
+    for (method, key) in [("resources/templates/list", "resourceTemplates"), ("prompts/list", "prompts")] {
+        for (token, count) in [(&few, 1), (&ben, 0)] {
+            let answer = modern(&app, method, json!({})).bearer_auth(&token.access).send().await.unwrap();
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(answer["result"][key].as_array().map(Vec::len), Some(count), "{method}: {answer}");
+        }
+    }
+    let refused = refusals(&app);
+    let places: Vec<_> = refused.iter().map(|record| record["input_data"]["operation"].as_str().unwrap()).collect();
+    assert_eq!(places, ["resource reports://{month}", "prompt summary"]);
 }

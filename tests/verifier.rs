@@ -87,6 +87,29 @@ async fn what_the_operator_says_about_people_holds_for_those_of_the_issuer() {
 }
 
 #[tokio::test]
+async fn the_operator_may_say_what_follows_from_the_scopes_of_a_token_and_who_may_not_have_them() {
+    let issuer = Issuer::start().await;
+    let mut setup = issuer.setup_with_scopes(&["mcp:read"]);
+    setup.auth["authorization"]["implies"] = json!({"mcp:write": ["mcp:read"]});
+    setup.auth["authorization"]["grants"] = json!([
+        {"when": "user.username == 'ada'", "scopes": ["mcp:write"]}, {"when": "true", "scopes": ["mcp:read"]},
+    ]);
+    setup.tools.get_mut("whoami").unwrap()["scopes"] = json!(["mcp:write"]);
+    let app = TestApp::with(setup).await;
+    for (username, scope, status) in
+        [("ada", "mcp:write", 200), ("ada", "mcp:read", 403), ("ben", "mcp:write", 403), ("ben", "openid", 403)]
+    {
+        let mut claims = issuer.claims(&app);
+        (claims["preferred_username"], claims["scope"]) = (json!(username), json!(scope));
+        let response = app.call(&sign(&claims), "whoami").send().await.unwrap();
+        assert_eq!(response.status(), status, "{username} {scope}");
+        if username == "ada" && status == 403 {
+            assert!(header(&response, "www-authenticate").ends_with("scope=\"mcp:read mcp:write\""));
+        }
+    }
+}
+
+#[tokio::test]
 async fn scopes_are_those_of_the_token_and_never_those_of_the_configuration() {
     let issuer = Issuer::start().await;
     let app = TestApp::with(issuer.setup_with_scopes(&["mcp:read", "mcp:write"])).await;

@@ -37,7 +37,7 @@ fn what_matches_is_added_up_and_followed_to_the_end() {
 
 #[test]
 fn a_rule_that_cannot_be_evaluated_grants_nothing() {
-    for when in ["user.claims.team == 'x'", "user.role.startsWith('a')"] {
+    for when in ["user.claims.team == 'x'", "user.role.startsWith('a')", "user.claims.sub"] {
         assert_eq!(rules(vec![rule(when, "write")]).entitlement(&user(None)), Reach::Only(set("")), "{when}");
     }
     assert_eq!(rules(Vec::new()).entitlement(&user(None)), Reach::Only(set("")));

@@ -6,7 +6,6 @@ use super::resources::ResourceIndex;
 use super::results::CompiledResult;
 use crate::model::endpoint::{EndpointForm, EndpointKind};
 use crate::model::principal::Principal;
-use crate::model::scope::ScopeSet;
 use crate::model::tool::ToolDefinition;
 use crate::policy::PolicyBook;
 use serde_json::{Map, Value};
@@ -124,11 +123,10 @@ impl ToolCatalog {
         self.resources.find(name).map(|(entry, arguments)| (Arc::clone(entry), arguments))
     }
 
-    /// The scopes that the endpoint which a call means needs, when the caller's token does not have all
-    /// of them. Asked before a call: a client can get them by a new login, and has to be told so
-    /// before anything is done.
+    /// The endpoint that a call means, when the caller's token lacks a scope that it needs. Asked before
+    /// a call: a client can get scopes by a new login, and has to be told so before anything is done.
     #[must_use]
-    pub fn missing_scopes(&self, kind: EndpointKind, subject: &str, caller: &Principal) -> Option<&ScopeSet> {
+    pub fn beyond_scopes(&self, kind: EndpointKind, subject: &str, caller: &Principal) -> Option<&Arc<CatalogEntry>> {
         if !self.needs_scopes {
             return None;
         }
@@ -137,8 +135,7 @@ impl ToolCatalog {
             EndpointKind::Resource => self.resources.find(subject).map(|(entry, _)| entry),
             EndpointKind::Tool | EndpointKind::Prompt => None,
         });
-        let needed = &entry?.definition.scopes;
-        (!caller.holds(needed)).then_some(needed)
+        entry.filter(|entry| !caller.holds(&entry.definition.scopes))
     }
 
     /// All endpoints in the order of their names.

@@ -86,7 +86,7 @@ fn read_grant(table: &mut Table<'_, '_>) -> Option<GrantRule> {
     });
     let condition = when?;
     let rule = GrantRule::new(&condition.nonempty_text()?, scopes?);
-    rule.map_err(|error| condition.fault(error.to_string())).ok()
+    rule.map_err(|error| condition.condition_fault(&error)).ok()
 }
 
 /// Says so when the rules keep nobody out, or everybody.

@@ -243,15 +243,16 @@ fn warn_of_mixed_tokens(user: &User, tools: &[ToolDefinition], warnings: &mut Ve
     }
 }
 
-/// Tools that need a scope which nobody can have.
+/// Endpoints that need a scope which nobody can have.
 fn warn_of_unreachable_tools(user: &User, tools: &[ToolDefinition], warnings: &mut Vec<String>) {
     let Some(granted) = user.auth.authorization.granted() else { return };
     for tool in tools {
         let missing: Vec<&str> = tool.scopes.iter().filter(|scope| !granted.contains(scope)).collect();
         if !missing.is_empty() {
-            let (path, name, missing) = (tool.path.display(), &tool.name, missing.join(", "));
+            let (path, kind, name, missing) =
+                (tool.path.display(), tool.kind().as_str(), &tool.name, missing.join(", "));
             warnings.push(format!(
-                "{path}: nobody can call tool '{name}': no rule in auth.authorization.grants gives {missing}"
+                "{path}: nobody can use {kind} '{name}': no rule in auth.authorization.grants gives {missing}"
             ));
         }
     }

@@ -16,6 +16,7 @@ use mxcp_actors::model::principal::Principal;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::{Secret, TokenHash};
+use mxcp_actors::model::tool::ToolDefinition;
 use mxcp_actors::ports::token_verifier::{TokenVerifier, VerifyError};
 use mxcp_actors::sessions::{ScopeRefusal, SessionsHandle};
 use mxcp_actors::settings::Settings;
@@ -75,11 +76,10 @@ enum ShownToken {
 
 /// What a caller's token does not allow.
 #[derive(Debug)]
-pub struct StepUp {
-    /// What they called.
-    pub operation: String,
-    /// What it needs, beyond what everything needs.
-    pub needed: ScopeSet,
+pub struct StepUp<'a> {
+    /// What they called. A resource is recorded by its template: there are more URIs than could be
+    /// told apart, and what stands in them may be sensitive.
+    pub definition: &'a ToolDefinition,
     /// Whether the challenge names what the token has as well: clients of the revisions before
     /// 2026-07-28 forget it when they ask for a new one.
     pub is_cumulative: bool,
@@ -211,12 +211,13 @@ impl ResourceGuard {
         &self,
         request: &HttpRequest,
         caller: &Authenticated,
-        step_up: StepUp,
+        step_up: StepUp<'_>,
     ) -> HttpResponse {
         let Door::Closed(closed) = &self.door else { return HttpResponse::Forbidden().finish() };
-        let StepUp { operation, needed, is_cumulative } = step_up;
+        let StepUp { definition, is_cumulative } = step_up;
+        let operation = format!("{} {}", definition.kind().as_str(), definition.name);
         let principal = &caller.principal;
-        let needed = closed.required_scopes.union(&needed);
+        let needed = closed.required_scopes.union(&definition.scopes);
         closed.record_refusal(request, principal, Some(operation), needed.clone()).await;
         let asked = if is_cumulative { needed.union(&principal.scopes) } else { needed.clone() };
         let is_within_reach = principal.could_hold(&needed);

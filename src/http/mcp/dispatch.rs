@@ -13,8 +13,7 @@ use futures_util::future::LocalBoxFuture;
 use mxcp_actors::mcp_sessions::McpSession;
 use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::principal::Principal;
-use mxcp_actors::model::scope::ScopeSet;
-use mxcp_actors::tool_calls::{CallTool, CallToolError, ToolResult};
+use mxcp_actors::tool_calls::{CallTool, CallToolError, CatalogEntry, ToolResult};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -40,13 +39,8 @@ pub(super) enum Outcome {
     Initialize(Answer, &'static str),
     /// A call that takes its time.
     Call(LocalBoxFuture<'static, Answer>),
-    /// The caller's token does not allow it.
-    MissingScopes {
-        /// What they called.
-        operation: String,
-        /// What it needs, beyond what everything needs.
-        needed: ScopeSet,
-    },
+    /// What the caller's token does not allow.
+    BeyondScopes(Arc<CatalogEntry>),
     /// A stream that stays open.
     Subscription(Subscription),
 }
@@ -105,9 +99,8 @@ impl Request<'_> {
 
     fn call(self, kind: EndpointKind) -> Result<Outcome, Fault> {
         let name = self.subject(kind)?;
-        if let Some(needed) = self.state.tools.catalog().missing_scopes(kind, &name, self.principal) {
-            let needed = needed.clone();
-            return Ok(Outcome::MissingScopes { operation: name, needed });
+        if let Some(entry) = self.state.tools.catalog().beyond_scopes(kind, &name, self.principal) {
+            return Ok(Outcome::BeyondScopes(Arc::clone(entry)));
         }
         let arguments = if kind == EndpointKind::Resource { None } else { self.params.arguments };
         let call = CallTool {

@@ -113,8 +113,8 @@ impl Asked<'_> {
         match outcome {
             Outcome::Ready(answer) => Ok(answer.respond(accepted)),
             Outcome::Call(call) => Ok(respond_when_done(call, accepted, state.shared.times).await),
-            Outcome::MissingScopes { operation, needed } => {
-                let step_up = StepUp { operation, needed, is_cumulative: era == Era::Legacy };
+            Outcome::BeyondScopes(entry) => {
+                let step_up = StepUp { definition: &entry.definition, is_cumulative: era == Era::Legacy };
                 Ok(state.shared.guard.refuse_operation(request, caller, step_up).await)
             }
             Outcome::Subscription(_) if !accepted.event_stream => Err(Fault::StreamNotAccepted),
