@@ -201,8 +201,13 @@ fn full_site_yaml_names_every_key_that_a_site_file_may_have() {
 
 #[test]
 fn full_tool_yaml_names_every_key_that_a_tool_file_may_have() {
+    // Scopes are for servers where people sign in.
+    let user = read("local-users.yaml");
     let load = |text: &str| {
-        let project = Project::new(PLAIN_SITE);
+        let project = Project::new(PLAIN_SITE).with_user(&user);
+        let project = ["ADA_PASSWORD_HASH", "BEN_PASSWORD_HASH"]
+            .into_iter()
+            .fold(project, |project, name| project.with_env(name, PASSWORD_HASH));
         project.write("tools/t.yml", text);
         project
     };

@@ -167,7 +167,7 @@ fn the_sql_of_a_tool_may_lie_beside_it_or_below_the_root() {
 
 #[test]
 fn a_tool_keeps_everything_that_is_said_of_it() {
-    let project = Project::new(PLAIN_SITE);
+    let project = Project::new(PLAIN_SITE).with_user(SIGN_IN).with_env("SECRET", "x");
     project.write("tools/full.yml", include_str!("../config-examples/full-tool.yaml"));
     let tool = project.load().unwrap().tools.remove(0);
     assert_eq!(tool.annotations.idempotent, Some(true));
@@ -205,6 +205,34 @@ fn clients_that_cannot_work_are_warned_of() {
     let warnings = project.load().unwrap().warnings.join("\n");
     assert!(warnings.contains("client 'a' has no redirect_uris"), "{warnings}");
     assert!(warnings.contains("client 'a' may not have all of the required_scopes"), "{warnings}");
+}
+
+#[test]
+fn rules_that_keep_nobody_out_or_everybody_are_warned_of() {
+    let warnings = |authorization: &str| {
+        let auth = format!("\n          authorization: {authorization}\n");
+        let project = Project::new(PLAIN_SITE).with_user(&(SIGN_IN.trim_end().to_owned() + &auth));
+        project.write("tools/t.yml", "tool: {name: t, source: {code: SELECT 1}, scopes: [reports]}");
+        project.with_env("SECRET", "x").load().unwrap().warnings.join("\n")
+    };
+    for idle in [
+        "{required_scopes: [a]}",
+        "{required_scopes: [a], grants: [{when: 'true', scopes: [a, reports]}]}",
+        "{required_scopes: [a], implies: {reports: [a]}, grants: [{when: 'true', scopes: [reports]}]}",
+    ] {
+        assert!(warnings(idle).contains("required_scopes keeps nobody out"), "{idle}: {}", warnings(idle));
+    }
+    let strict = "{required_scopes: [a], grants: [{when: user.role == 'x', scopes: [a, reports]}]}";
+    assert_eq!(warnings(strict), "");
+    let closed = warnings("{required_scopes: [a, b], grants: [{when: user.role == 'x', scopes: [a, reports]}]}");
+    assert!(closed.contains("no rule in grants gives b, which required_scopes names"), "{closed}");
+    let unasked = warnings("{grants: [{when: 'true', scopes: [reports]}]}");
+    assert!(unasked.contains("no rule in grants gives mxcp:access"), "{unasked}");
+    let unreachable = warnings("{grants: [{when: 'true', scopes: ['mxcp:access']}]}");
+    assert_eq!(
+        unreachable,
+        "tools/t.yml: nobody can call tool 't': no rule in auth.authorization.grants gives reports"
+    );
 }
 
 #[test]

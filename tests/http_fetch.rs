@@ -5,7 +5,7 @@ use mxcp::adapters::duckdb::{DuckDbEngine, DuckDbSettings};
 use mxcp::adapters::http_fetch::{HttpFetch, HttpFetchSettings};
 use mxcp_actors::model::allowed_target::AllowedTarget;
 use mxcp_actors::model::secret::Secret;
-use mxcp_actors::ports::sql_engine::{SqlCaller, SqlEngine as _, SqlError, SqlQuery};
+use mxcp_actors::ports::sql_engine::{SqlAccess, SqlCaller, SqlEngine as _, SqlError, SqlQuery};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,14 @@ fn engine() -> DuckDbEngine {
 fn ask(sql: impl Into<Arc<str>>) -> SqlQuery {
     let caller = SqlCaller { external_token: Secret::new(TOKEN), ..SqlCaller::default() };
     let deadline = Duration::from_secs(60);
-    SqlQuery { sql: sql.into(), arguments: Vec::new(), caller: Arc::new(caller), deadline, row_limit: 1000 }
+    SqlQuery {
+        sql: sql.into(),
+        arguments: Vec::new(),
+        caller: Arc::new(caller),
+        deadline,
+        row_limit: 1000,
+        access: SqlAccess::Full,
+    }
 }
 
 /// A call with the caller's token, a cookie and a key.

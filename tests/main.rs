@@ -6,6 +6,8 @@
     reason = "what goes wrong in a helper of a test is a failure of the test"
 )]
 
+mod audit_events;
+mod audit_files;
 mod audit_follow;
 mod audit_viewer;
 mod browser;
@@ -25,6 +27,7 @@ mod crash;
 mod cross_origin;
 mod daemon_process;
 mod doctor;
+mod endpoints;
 mod hostile_input;
 mod http_fetch;
 mod key_rotation;
@@ -41,6 +44,7 @@ mod refresh;
 mod registration;
 mod restart;
 mod revocation;
+mod scopes;
 mod sdk_clients;
 mod shutdown;
 mod sql_api_calls;

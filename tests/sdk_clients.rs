@@ -1,6 +1,7 @@
 //! The MCP SDKs of both generations against the real binary: given nothing but its URL, they
 //! find the way to sign a person in, and the SQL of a tool knows who that is.
 
+use crate::common::{Setup, TestApp};
 use crate::daemon_process::{Daemon, repository, run};
 use crate::upstream_support::{TEST_AUTHORITY, tls_server};
 use serde_json::{Value, json};
@@ -29,6 +30,10 @@ fn call_as(
 
 /// The client of `sdk`, as `person`; what it is to call is still to be said.
 fn client(daemon: &Daemon, sdk: &str, person: (&str, &str)) -> Command {
+    client_of(&daemon.mcp_url(), sdk, person)
+}
+
+fn client_of(url: &str, sdk: &str, person: (&str, &str)) -> Command {
     let folder = sdks().join(sdk);
     let mut client = if sdk.starts_with("python") {
         let mut python = Command::new(folder.join("bin/python"));
@@ -39,7 +44,7 @@ fn client(daemon: &Daemon, sdk: &str, person: (&str, &str)) -> Command {
         node.arg(repository().join("tests/clients/ts_login.mjs")).arg(folder);
         node
     };
-    client.arg(daemon.mcp_url()).args([person.0, person.1]);
+    client.arg(url).args([person.0, person.1]);
     client
 }
 
@@ -117,6 +122,25 @@ async fn every_sdk_signs_people_in_with_a_metadata_document_and_registers_nothin
         assert_eq!(find("auth.login_succeeded").len(), 4);
     });
     calls.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_python_sdks_come_by_a_scope_that_a_call_needs_all_by_themselves() {
+    let mut setup = Setup::default().with_tool("report", "SELECT get_username() AS reader");
+    setup.tools.get_mut("report").unwrap()["scopes"] = json!(["reports:read"]);
+    let app = TestApp::with(setup).await;
+    for sdk in ["python1", "python2"] {
+        let url = app.resource();
+        let call = move || report(client_of(&url, sdk, ADA).args(["report", "{}"]));
+        let report = tokio::task::spawn_blocking(call).await.unwrap();
+        assert_eq!(report["result"]["isError"], false, "{sdk}: {report}");
+        let records = app.audit();
+        let count = |name: &str| records.iter().filter(|record| record["operation_name"] == name).count();
+        let runs = if sdk == "python1" { 1 } else { 2 };
+        assert_eq!((count("auth.client_registered"), count("auth.scope_refused")), (runs, runs), "{sdk}");
+        // One login when it connects, one when it calls.
+        assert_eq!(count("auth.login_succeeded"), 2 * runs, "{sdk}");
+    }
 }
 
 #[test]

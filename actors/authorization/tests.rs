@@ -23,6 +23,7 @@ use std::time::Duration;
 use url::Url;
 
 mod consent;
+mod entitlement;
 mod errors;
 mod logins;
 mod tokens;

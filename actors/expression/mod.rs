@@ -2,75 +2,68 @@
 //! and so is what the operator says about people.
 //!
 //! Plain rules without a mailbox. What cannot be evaluated is an error and never true or false:
-//! whoever asks decides which of the two is the safe one.
+//! whoever asks decides which of the two is the safe one. What an evaluation may cost is bounded,
+//! whatever the condition says and whatever it is about.
 
+mod budget;
+mod compile;
+mod error;
+mod explain;
+mod functions;
+#[cfg(test)]
+mod fuzz;
+mod guard;
+mod json;
+mod kinds;
 mod names;
 #[cfg(test)]
 mod tests;
 
-use cel_interpreter::{Context, Env, ExecutionError, Program, Value as CelValue};
-use names::{USER_FIELDS, UnknownName, unknown_names};
+pub use budget::Budget;
+pub use error::{ExpressionError, ExpressionErrorKind, Span};
+pub use explain::{Explanation, Part};
+pub use json::{cel_value, kept_cel_value};
+
+use budget::evaluate;
+use cel_interpreter::{Context, Env, Program, Value as CelValue};
+use functions::add_functions;
 use std::sync::{Arc, OnceLock};
-
-/// Longer conditions are refused: the evaluator is recursive, and a chain of thousands of
-/// operators would exhaust its stack.
-const CONDITION_BYTES_MAX: usize = 4_096;
-/// The parser needs several KiB of stack per level of nesting.
-const COMPILER_STACK_BYTES: usize = 16 * 1024 * 1024;
-
-/// What is wrong with a condition.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ExpressionError {
-    /// It is longer than anyone needs.
-    #[error("is longer than {CONDITION_BYTES_MAX} bytes")]
-    TooLong,
-    /// It is no expression.
-    #[error("does not parse at line {line}, column {column}: {message}")]
-    Syntax {
-        /// The line in the condition, from 1.
-        line: isize,
-        /// The column, from 1.
-        column: isize,
-        /// What was expected there.
-        message: String,
-    },
-    /// It names a variable that does not exist where it stands.
-    #[error("'{name}' is not known here; the names are: {known}")]
-    UnknownVariable {
-        /// The name.
-        name: String,
-        /// Those that exist.
-        known: String,
-    },
-    /// It names a field of `user` that does not exist.
-    #[error("'user.{0}' does not exist; the fields of user are: {known}", known = USER_FIELDS.join(", "))]
-    UnknownUserField(String),
-    /// The compiler itself failed.
-    #[error("could not be compiled")]
-    CompilerFailed,
-}
 
 /// A condition that compiled. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    program: Arc<Program>,
+    compiled: Arc<Compiled>,
+}
+
+/// What is kept of a condition.
+#[derive(Debug)]
+struct Compiled {
+    text: String,
+    /// As it was written, with the places of its parts.
+    program: Program,
+    /// As it is evaluated.
+    guarded: cel_interpreter::IdedExpr,
+    /// The variables that it names, each once.
+    variables: Vec<String>,
 }
 
 impl Expression {
     /// Compiles `condition`, which may name the variables `known`.
     ///
     /// # Errors
-    /// When it does not parse, or names something that does not exist.
+    /// The first thing that is wrong with it: it does not parse, names something that does not
+    /// exist, or can never be true or false.
     pub fn compile(condition: &str, known: &[&str]) -> Result<Self, ExpressionError> {
-        if condition.len() > CONDITION_BYTES_MAX {
-            return Err(ExpressionError::TooLong);
-        }
-        let compile = || compile(condition, known);
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("compiler".to_owned()).stack_size(COMPILER_STACK_BYTES);
-            let work = thread.spawn_scoped(scope, compile).map_err(|_| ExpressionError::CompilerFailed)?;
-            work.join().unwrap_or(Err(ExpressionError::CompilerFailed))
-        })
+        let first = |errors: Vec<ExpressionError>| errors.into_iter().next();
+        Self::compile_all(condition, known).map_err(|errors| first(errors).unwrap_or_else(ExpressionError::compiler))
+    }
+
+    /// The same for somebody who wants to know everything that is wrong with it.
+    ///
+    /// # Errors
+    /// All of it, in the order of the text: never empty.
+    pub fn compile_all(condition: &str, known: &[&str]) -> Result<Self, Vec<ExpressionError>> {
+        compile::compile(condition, known).map(|compiled| Self { compiled: Arc::new(compiled) })
     }
 
     /// Whether the condition holds.
@@ -78,11 +71,34 @@ impl Expression {
     /// # Errors
     /// Why it cannot be told. The values that it is about are not repeated, since they may be secret.
     pub fn holds(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        match self.program.execute(context) {
-            Ok(CelValue::Bool(holds)) => Ok(holds),
-            Ok(other) => Err(format!("gives a {} instead of true or false", other.type_of())),
-            Err(error) => Err(describe(&error)),
-        }
+        self.holds_within(context, &mut Budget::default())
+    }
+
+    /// The same for one of several conditions, which share what they may cost.
+    ///
+    /// # Errors
+    /// As [`Self::holds`].
+    pub fn holds_within(&self, context: &Context<'_, '_>, budget: &mut Budget) -> Result<bool, String> {
+        truth(evaluate(&self.compiled.guarded, context, budget)?)
+    }
+
+    /// The variables that the condition names, each once; no others need be there.
+    #[must_use]
+    pub fn variables(&self) -> &[String] {
+        &self.compiled.variables
+    }
+
+    /// How the condition came to what it says, part by part, for a person who wonders.
+    #[must_use]
+    pub fn explain(&self, context: &Context<'_, '_>) -> Explanation {
+        explain::explain(&self.compiled, context)
+    }
+}
+
+fn truth(value: CelValue) -> Result<bool, String> {
+    match value {
+        CelValue::Bool(holds) => Ok(holds),
+        other => Err(format!("gives a {} instead of true or false", other.type_of())),
     }
 }
 
@@ -94,30 +110,9 @@ pub fn context() -> Context<'static, 'static> {
 
 fn environment() -> &'static Arc<Env> {
     static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
-    ENVIRONMENT.get_or_init(|| Arc::new(Env::stdlib()))
-}
-
-fn compile(condition: &str, known: &[&str]) -> Result<Expression, ExpressionError> {
-    let program = environment().compile(condition).map_err(|errors| {
-        errors.errors.first().map_or(ExpressionError::CompilerFailed, |error| ExpressionError::Syntax {
-            line: error.pos.0,
-            column: error.pos.1,
-            message: error.msg.clone(),
-        })
-    })?;
-    match unknown_names(program.expression(), known).into_iter().next() {
-        None => Ok(Expression { program: Arc::new(program) }),
-        Some(UnknownName::Variable(name)) => Err(ExpressionError::UnknownVariable { name, known: known.join(", ") }),
-        Some(UnknownName::UserField(name)) => Err(ExpressionError::UnknownUserField(name)),
-    }
-}
-
-fn describe(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(_)
-        | ExecutionError::UndeclaredReference(_)
-        | ExecutionError::NoSuchOverload(_)
-        | ExecutionError::InvalidArgumentCount { .. } => error.to_string(),
-        _ => "a value is missing or of the wrong type".to_owned(),
-    }
+    ENVIRONMENT.get_or_init(|| {
+        let mut environment = Env::stdlib();
+        add_functions(&mut environment);
+        Arc::new(environment)
+    })
 }

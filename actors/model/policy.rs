@@ -16,6 +16,37 @@ pub enum PolicyAction {
     FilterSensitiveFields,
 }
 
+/// Which list a rule stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyTarget {
+    /// `policies.input`.
+    Input,
+    /// `policies.output`.
+    Output,
+}
+
+impl PolicyTarget {
+    /// The key of the list.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+
+    /// What conditions in the list may name, at an endpoint with these parameters.
+    #[must_use]
+    pub fn variables(self, parameters: &[String]) -> Vec<&str> {
+        let mut names = vec!["user"];
+        match self {
+            Self::Input => names.extend(parameters.iter().map(String::as_str).filter(|name| *name != "user")),
+            Self::Output => names.push("response"),
+        }
+        names
+    }
+}
+
 /// One rule, as written in an endpoint's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyRule {

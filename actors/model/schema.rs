@@ -148,6 +148,14 @@ impl TypeDefinition {
         }
     }
 
+    /// Whether anything in it is sensitive.
+    #[must_use]
+    pub fn has_sensitive(&self) -> bool {
+        self.sensitive
+            || self.items.as_deref().is_some_and(Self::has_sensitive)
+            || self.properties.iter().any(|(_, property)| property.has_sensitive())
+    }
+
     /// The JSON Schema of a result of this type: as [`Self::json_schema`], but any value may be
     /// null, as it may in SQL, and texts that SQL writes in its own way carry no format.
     #[must_use]

@@ -1,5 +1,6 @@
-//! Tools: SQL with a name, parameters and a result.
+//! Endpoints: SQL with a name, parameters and a result, and its sisters without SQL.
 
+use super::endpoint::{EndpointForm, EndpointKind};
 use super::policy::PolicySet;
 use super::schema::{TypeDefinition, TypeKind, properties_schema};
 use super::scope::ScopeSet;
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A parameter of a tool.
+/// A parameter of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Its name, which is also the name of the SQL parameter without the `$`.
@@ -31,11 +32,13 @@ pub struct ToolAnnotations {
     pub open_world: Option<bool>,
 }
 
-/// A tool as it was loaded.
+/// A tool, a resource or a prompt as it was loaded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolDefinition {
-    /// Its name, unique among all endpoints.
+    /// Its name, unique among all endpoints; that of a resource is its URI or the template of it.
     pub name: String,
+    /// What it is to clients.
+    pub form: EndpointForm,
     /// What it does, for people and models.
     pub description: Option<String>,
     /// Words to find it by.
@@ -46,7 +49,7 @@ pub struct ToolDefinition {
     pub parameters: Vec<Parameter>,
     /// The type of the result; without one the result is the list of rows, unchecked.
     pub returns: Option<TypeDefinition>,
-    /// The SQL text.
+    /// The SQL text; empty where the endpoint has none of its own.
     pub sql: Arc<str>,
     /// Whether the SQL calls `get_user_external_token()`, so that a fresh token must be at hand.
     pub needs_external_token: bool,
@@ -59,6 +62,12 @@ pub struct ToolDefinition {
 }
 
 impl ToolDefinition {
+    /// Whether it is a tool, a resource or a prompt.
+    #[must_use]
+    pub const fn kind(&self) -> EndpointKind {
+        self.form.kind()
+    }
+
     /// The JSON Schema of the arguments.
     #[must_use]
     pub fn input_schema(&self) -> Value {

@@ -1,10 +1,12 @@
 //! From rules as text to rules that can be judged by.
 
-use super::state::{CompiledPolicies, CompiledRule, PolicyBook};
+use super::rule::CompiledRule;
+use super::state::{CompiledPolicies, PolicyBook};
 use crate::expression::Expression;
-use crate::model::policy::{PolicyAction, PolicyRule, PolicySet};
+use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::schema::TypeDefinition;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// An endpoint as far as policy is concerned.
 #[derive(Clone, Debug)]
@@ -19,30 +21,12 @@ pub struct Endpoint {
     pub policies: PolicySet,
 }
 
-/// Which list a rule stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyTarget {
-    /// `policies.input`.
-    Input,
-    /// `policies.output`.
-    Output,
-}
-
-impl PolicyTarget {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        }
-    }
-}
-
 /// A rule that cannot be judged by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{endpoint}: policies.{}[{index}].condition: {message}", .target.as_str())]
+#[error("{place}: policies.{}[{index}]: {message}", .target.as_str())]
 pub struct PolicyCompileError {
-    /// The endpoint.
-    pub endpoint: String,
+    /// The endpoint, or `profile`.
+    pub place: String,
     /// The list.
     pub target: PolicyTarget,
     /// The place in the list, from zero.
@@ -51,48 +35,92 @@ pub struct PolicyCompileError {
     pub message: String,
 }
 
+/// What stands in front of the labels of a profile's rules.
+const PROFILE_PREFIX: &str = "profile.";
+
 impl PolicyBook {
-    /// Compiles the rules of all endpoints.
+    /// Compiles the rules of all endpoints, and those of the profile, which are judged by before the
+    /// rules of any endpoint.
     ///
     /// # Errors
     /// Every rule that does not parse, uses a name that does not exist, or cannot do what it says.
-    pub fn compile(endpoints: Vec<Endpoint>) -> Result<Self, Vec<PolicyCompileError>> {
-        let mut compiled = HashMap::new();
-        let mut errors = Vec::new();
-        for endpoint in endpoints.into_iter().filter(|endpoint| !endpoint.policies.is_empty()) {
-            let input = compile_rules(&endpoint, PolicyTarget::Input, &mut errors);
-            let output = compile_rules(&endpoint, PolicyTarget::Output, &mut errors);
-            compiled.insert(endpoint.name, CompiledPolicies { input, output, returns: endpoint.returns });
+    pub fn compile(profile: &PolicySet, endpoints: Vec<Endpoint>) -> Result<Self, Vec<PolicyCompileError>> {
+        let mut compiler = Compiler::default();
+        let common = compiler.compile(("profile", PROFILE_PREFIX), profile, &[]);
+        let mut of_endpoints = HashMap::new();
+        for endpoint in endpoints {
+            compiler.refuse_useless_filters(&endpoint);
+            let own = compiler.compile((&endpoint.name, ""), &endpoint.policies, &endpoint.parameters);
+            let all = CompiledPolicies {
+                input: common.input.iter().cloned().chain(own.input).collect(),
+                output: common.output.iter().cloned().chain(own.output).collect(),
+                returns: endpoint.returns,
+            };
+            of_endpoints.insert(endpoint.name, all);
         }
-        if errors.is_empty() { Ok(Self::new(compiled)) } else { Err(errors) }
+        let anything_else = CompiledPolicies { input: common.input, output: common.output, returns: None };
+        if compiler.errors.is_empty() { Ok(Self::new(of_endpoints, anything_else)) } else { Err(compiler.errors) }
     }
 }
 
-fn compile_rules(endpoint: &Endpoint, target: PolicyTarget, errors: &mut Vec<PolicyCompileError>) -> Vec<CompiledRule> {
-    let rules = match target {
-        PolicyTarget::Input => &endpoint.policies.input,
-        PolicyTarget::Output => &endpoint.policies.output,
-    };
-    let mut done = Vec::new();
-    for (index, rule) in rules.iter().enumerate() {
-        match compile_rule(endpoint, target, rule) {
-            Ok(condition) => done.push(CompiledRule::new(condition, rule.clone(), target, index)),
-            Err(message) => {
-                errors.push(PolicyCompileError { endpoint: endpoint.name.clone(), target, index, message });
+/// Compiled rules of one place.
+struct Rules {
+    input: Vec<Arc<CompiledRule>>,
+    output: Vec<Arc<CompiledRule>>,
+}
+
+#[derive(Default)]
+struct Compiler {
+    errors: Vec<PolicyCompileError>,
+}
+
+impl Compiler {
+    fn compile(&mut self, place: (&str, &str), policies: &PolicySet, parameters: &[String]) -> Rules {
+        Rules {
+            input: self.compile_list(place, PolicyTarget::Input, &policies.input, parameters),
+            output: self.compile_list(place, PolicyTarget::Output, &policies.output, parameters),
+        }
+    }
+
+    /// Whoever wrote the rule believes that it protects something.
+    fn refuse_useless_filters(&mut self, endpoint: &Endpoint) {
+        if endpoint.returns.as_ref().is_some_and(TypeDefinition::has_sensitive) {
+            return;
+        }
+        let is_useless = |(_, rule): &(usize, &PolicyRule)| rule.action == PolicyAction::FilterSensitiveFields;
+        for (index, _) in endpoint.policies.output.iter().enumerate().filter(is_useless) {
+            let message = "filter_sensitive_fields has nothing to filter: mark fields of return with sensitive: true";
+            let (place, target) = (endpoint.name.clone(), PolicyTarget::Output);
+            self.errors.push(PolicyCompileError { place, target, index, message: message.to_owned() });
+        }
+    }
+
+    fn compile_list(
+        &mut self,
+        (place, prefix): (&str, &str),
+        target: PolicyTarget,
+        rules: &[PolicyRule],
+        parameters: &[String],
+    ) -> Vec<Arc<CompiledRule>> {
+        let mut done = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            match compile_rule(target, rule, parameters) {
+                Ok(condition) => {
+                    let label = format!("{prefix}{}[{index}]: {}", target.as_str(), rule.condition);
+                    done.push(Arc::new(CompiledRule::new(condition, rule.clone(), target, label)));
+                }
+                Err(message) => {
+                    self.errors.push(PolicyCompileError { place: place.to_owned(), target, index, message });
+                }
             }
         }
+        done
     }
-    done
 }
 
-fn compile_rule(endpoint: &Endpoint, target: PolicyTarget, rule: &PolicyRule) -> Result<Expression, String> {
+fn compile_rule(target: PolicyTarget, rule: &PolicyRule, parameters: &[String]) -> Result<Expression, String> {
     if target == PolicyTarget::Input && rule.action != PolicyAction::Deny {
         return Err("only the action 'deny' makes sense before a call; move the rule to policies.output".to_owned());
     }
-    let mut known = vec!["user"];
-    match target {
-        PolicyTarget::Input => known.extend(endpoint.parameters.iter().map(String::as_str)),
-        PolicyTarget::Output => known.push("response"),
-    }
-    Expression::compile(&rule.condition, &known).map_err(|error| error.to_string())
+    Expression::compile(&rule.condition, &target.variables(parameters)).map_err(|error| error.to_string())
 }

@@ -15,12 +15,26 @@ const NAME: &str = "policy";
 #[derive(Clone, Debug)]
 pub struct PolicyHandle {
     address: Addr<Policy>,
+    book: Arc<PolicyBook>,
 }
 
 impl PolicyHandle {
     /// Starts the actor on the current arbiter.
     pub(crate) fn start(book: Arc<PolicyBook>, guard: EndGuard) -> Self {
-        Self { address: Policy::new(book, guard).start() }
+        Self { address: Policy::new(Arc::clone(&book), guard).start(), book }
+    }
+
+    /// Whether a call of `endpoint` has to be judged before it is made. Most endpoints have no rules,
+    /// and their calls need not wait for a verdict.
+    #[must_use]
+    pub fn judges_input(&self, endpoint: &str) -> bool {
+        self.book.judges_input(endpoint)
+    }
+
+    /// Whether a response of `endpoint` has to be judged before it is sent.
+    #[must_use]
+    pub fn judges_output(&self, endpoint: &str) -> bool {
+        self.book.judges_output(endpoint)
     }
 
     /// Judges a call of `endpoint` before it is made.

@@ -8,14 +8,19 @@
 //! the response on output.
 
 mod compile;
+mod explain;
 mod handle;
 mod messages;
+mod published;
 mod reshape;
+mod rule;
 mod state;
 #[cfg(test)]
 mod tests;
+mod users;
 
-pub use compile::{Endpoint, PolicyCompileError, PolicyTarget};
+pub use compile::{Endpoint, PolicyCompileError};
+pub use explain::{PolicyReport, RuleReport};
 pub use handle::PolicyHandle;
 pub use messages::PolicyError;
 pub use state::PolicyBook;
@@ -24,15 +29,21 @@ use crate::mailbox::EndGuard;
 use crate::model::policy::Verdict;
 use actix::{Actor, Context, Handler};
 use messages::{DecideInput, DecideOutput, JudgedResponse};
-use state::UserCache;
+use std::fmt;
 use std::sync::Arc;
+use users::UserCache;
 
 /// The actor.
-#[derive(Debug)]
 pub(crate) struct Policy {
     book: Arc<PolicyBook>,
     users: UserCache,
     _guard: EndGuard,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").finish_non_exhaustive()
+    }
 }
 
 impl Policy {

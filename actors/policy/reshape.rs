@@ -4,7 +4,7 @@ use crate::model::schema::TypeDefinition;
 use serde_json::Value;
 
 /// What a masked field shows.
-const MASK: &str = "****";
+pub(super) const MASK: &str = "****";
 
 /// Removes the fields at `path` (names joined by dots), looking into every item of a list.
 pub(super) fn filter(response: &mut Value, path: &str) {
@@ -40,8 +40,16 @@ fn at_path(value: &mut Value, path: &str, change: &mut impl FnMut(&mut serde_jso
 }
 
 /// Removes what `of` marks as sensitive, at any depth. A value that is sensitive as a whole
-/// becomes null.
+/// becomes null; an object that is the whole response stays one, as its schema says, without
+/// anything in it.
 pub(super) fn filter_sensitive(response: &mut Value, of: &TypeDefinition) {
+    match response {
+        Value::Object(fields) if of.sensitive => fields.clear(),
+        response => filter_inner(response, of),
+    }
+}
+
+fn filter_inner(response: &mut Value, of: &TypeDefinition) {
     if of.sensitive {
         *response = Value::Null;
         return;
@@ -49,7 +57,7 @@ pub(super) fn filter_sensitive(response: &mut Value, of: &TypeDefinition) {
     match response {
         Value::Array(items) => {
             if let Some(item_type) = &of.items {
-                items.iter_mut().for_each(|item| filter_sensitive(item, item_type));
+                items.iter_mut().for_each(|item| filter_inner(item, item_type));
             }
         }
         Value::Object(fields) => {
@@ -57,7 +65,7 @@ pub(super) fn filter_sensitive(response: &mut Value, of: &TypeDefinition) {
                 if property.sensitive {
                     fields.shift_remove(name);
                 } else if let Some(field) = fields.get_mut(name) {
-                    filter_sensitive(field, property);
+                    filter_inner(field, property);
                 }
             }
         }

@@ -1,56 +1,25 @@
 //! The compiled rules, and how they are judged by.
 
-use super::compile::PolicyTarget;
 use super::reshape;
-use crate::expression::{Expression, context};
-use crate::model::policy::{Denial, PolicyAction, PolicyRule, Verdict};
-use crate::model::principal::Principal;
+use super::rule::CompiledRule;
+use crate::expression::{Budget, cel_value};
+use crate::model::policy::{PolicyAction, PolicyRule, Verdict};
 use crate::model::schema::TypeDefinition;
-use cel_interpreter::{Context, Value as CelValue, to_value};
+use cel_interpreter::Context;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-const INPUT_REASON: &str = "Access denied by policy";
-const OUTPUT_REASON: &str = "Output blocked by policy";
-/// Users whose CEL form is kept; beyond it all are forgotten and made anew when needed.
-const CACHED_USERS_MAX: usize = 1_024;
+/// The variable that is the caller.
+pub(super) const USER: &str = "user";
+/// The variable that is the response.
+pub(super) const RESPONSE: &str = "response";
 
-/// A rule that compiled.
-#[derive(Debug)]
-pub(super) struct CompiledRule {
-    condition: Expression,
-    rule: PolicyRule,
-    label: String,
-}
-
-impl CompiledRule {
-    pub(super) fn new(condition: Expression, rule: PolicyRule, target: PolicyTarget, index: usize) -> Self {
-        let label = format!("{}[{index}]: {}", target.as_str(), rule.condition);
-        Self { condition, rule, label }
-    }
-
-    fn holds(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        self.condition.holds(context)
-    }
-
-    fn denial(&self, default_reason: &str) -> Denial {
-        Denial { reason: self.rule.reason.clone().unwrap_or_else(|| default_reason.to_owned()), detail: None }
-    }
-
-    /// The refusal when the condition could not be evaluated: the operator learns why, the
-    /// caller does not.
-    fn failure(&self, why: &str, default_reason: &str) -> Denial {
-        let detail = format!("{} could not be evaluated: {why}", self.label);
-        Denial { reason: default_reason.to_owned(), detail: Some(detail) }
-    }
-}
-
-/// The rules of one endpoint.
-#[derive(Debug)]
+/// The rules of one endpoint, those of the profile before its own.
+#[derive(Debug, Default)]
 pub(super) struct CompiledPolicies {
-    pub(super) input: Vec<CompiledRule>,
-    pub(super) output: Vec<CompiledRule>,
+    pub(super) input: Vec<Arc<CompiledRule>>,
+    pub(super) output: Vec<Arc<CompiledRule>>,
     pub(super) returns: Option<TypeDefinition>,
 }
 
@@ -58,32 +27,43 @@ pub(super) struct CompiledPolicies {
 #[derive(Debug, Default)]
 pub struct PolicyBook {
     endpoints: HashMap<String, CompiledPolicies>,
+    /// The rules of the profile, which hold for whatever has no entry too.
+    anything_else: CompiledPolicies,
 }
 
 impl PolicyBook {
-    pub(super) fn new(endpoints: HashMap<String, CompiledPolicies>) -> Self {
-        Self { endpoints }
+    pub(super) fn new(endpoints: HashMap<String, CompiledPolicies>, anything_else: CompiledPolicies) -> Self {
+        Self { endpoints, anything_else }
+    }
+
+    pub(super) fn of(&self, endpoint: &str) -> &CompiledPolicies {
+        self.endpoints.get(endpoint).unwrap_or(&self.anything_else)
+    }
+
+    pub(super) fn judges_input(&self, endpoint: &str) -> bool {
+        !self.of(endpoint).input.is_empty()
+    }
+
+    pub(super) fn judges_output(&self, endpoint: &str) -> bool {
+        !self.of(endpoint).output.is_empty()
     }
 
     /// Judges a call: the first rule whose condition holds, or cannot be evaluated, refuses it.
-    pub(super) fn decide_input(&self, endpoint: &str, user: &CelValue, arguments: &Map<String, Value>) -> Verdict {
-        let mut verdict = Verdict::default();
-        let Some(policies) = self.endpoints.get(endpoint) else { return verdict };
-        let mut context = context();
-        for (name, value) in arguments {
-            // One without a CEL form stays out: a rule that reads it finds it missing and denies.
-            if let Ok(value) = to_value(value) {
-                context.add_variable_from_value(name.as_str(), value);
-            }
-        }
-        // Last, so that no parameter can stand in for the user.
-        context.add_variable_from_value("user", user.clone());
-        for rule in &policies.input {
+    pub(super) fn decide_input(
+        &self,
+        endpoint: &str,
+        user: &Context<'_, '_>,
+        arguments: &Map<String, Value>,
+    ) -> Verdict {
+        let rules = &self.of(endpoint).input;
+        let context = context_of_input(rules, user, arguments);
+        let (mut verdict, mut budget) = (Verdict::default(), Budget::default());
+        for rule in rules {
             verdict.evaluated.push(rule.label.clone());
-            verdict.denial = match rule.holds(&context) {
+            verdict.denial = match rule.holds(&context, &mut budget) {
                 Ok(false) => None,
-                Ok(true) => Some(rule.denial(INPUT_REASON)),
-                Err(why) => Some(rule.failure(&why, INPUT_REASON)),
+                Ok(true) => Some(rule.denial()),
+                Err(why) => Some(rule.failure(&why)),
             };
             if verdict.denial.is_some() {
                 break;
@@ -94,37 +74,72 @@ impl PolicyBook {
 
     /// Judges a response and changes it as the rules say. All conditions see the response as it
     /// came; what a rule takes out stays out.
-    pub(super) fn decide_output(&self, endpoint: &str, user: &CelValue, response: &mut Value) -> Verdict {
+    pub(super) fn decide_output(&self, endpoint: &str, user: &Context<'_, '_>, response: &mut Value) -> Verdict {
+        let policies = self.of(endpoint);
         let mut verdict = Verdict::default();
-        let Some(policies) = self.endpoints.get(endpoint) else { return verdict };
-        if policies.output.is_empty() {
+        let Some(changes) = judge_output(policies, user, response, &mut verdict) else {
+            *response = Value::Null;
             return verdict;
-        }
-        let mut context = context();
-        if let Ok(original) = to_value(&*response) {
-            context.add_variable_from_value("response", original);
-        }
-        context.add_variable_from_value("user", user.clone());
-        for rule in &policies.output {
-            verdict.evaluated.push(rule.label.clone());
-            match rule.holds(&context) {
-                Ok(false) => continue,
-                Ok(true) if rule.rule.action == PolicyAction::Deny => {
-                    verdict.denial = Some(rule.denial(OUTPUT_REASON));
-                }
-                Ok(true) => {
-                    apply(&rule.rule, policies.returns.as_ref(), response);
-                    verdict.modified_by = Some(rule.rule.action);
-                }
-                Err(why) => verdict.denial = Some(rule.failure(&why, OUTPUT_REASON)),
-            }
-            if verdict.denial.is_some() {
-                *response = Value::Null;
-                break;
-            }
+        };
+        for rule in changes {
+            apply(rule, policies.returns.as_ref(), response);
+            verdict.modified_by = Some(rule.action);
         }
         verdict
     }
+}
+
+/// The rules that change the response, in order; none when it is withheld. They are applied once
+/// all conditions were judged, so that the response need not be copied for them.
+fn judge_output<'p>(
+    policies: &'p CompiledPolicies,
+    user: &Context<'_, '_>,
+    response: &Value,
+    verdict: &mut Verdict,
+) -> Option<Vec<&'p PolicyRule>> {
+    let context = context_of_output(&policies.output, user, response);
+    let (mut changes, mut budget) = (Vec::new(), Budget::default());
+    for rule in &policies.output {
+        verdict.evaluated.push(rule.label.clone());
+        match rule.holds(&context, &mut budget) {
+            Ok(false) => {}
+            Ok(true) if rule.rule.action == PolicyAction::Deny => verdict.denial = Some(rule.denial()),
+            Ok(true) => changes.push(&rule.rule),
+            Err(why) => verdict.denial = Some(rule.failure(&why)),
+        }
+        if verdict.denial.is_some() {
+            return None;
+        }
+    }
+    Some(changes)
+}
+
+/// The arguments that the rules ask for, beside the user, whom no parameter can stand in for.
+pub(super) fn context_of_input<'c, 'v: 'c>(
+    rules: &[Arc<CompiledRule>],
+    user: &'c Context<'c, 'v>,
+    arguments: &'v Map<String, Value>,
+) -> Context<'c, 'v> {
+    let mut context = user.new_inner_scope();
+    for (name, value) in arguments {
+        if name != USER && rules.iter().any(|rule| rule.names(name)) {
+            context.add_variable_as_val(name.as_str(), cel_value(value));
+        }
+    }
+    context
+}
+
+/// The response, if a rule asks for it, beside the user.
+pub(super) fn context_of_output<'c, 'v: 'c>(
+    rules: &[Arc<CompiledRule>],
+    user: &'c Context<'c, 'v>,
+    response: &'v Value,
+) -> Context<'c, 'v> {
+    let mut context = user.new_inner_scope();
+    if rules.iter().any(|rule| rule.names(RESPONSE)) {
+        context.add_variable_as_val(RESPONSE, cel_value(response));
+    }
+    context
 }
 
 fn apply(rule: &PolicyRule, returns: Option<&TypeDefinition>, response: &mut Value) {
@@ -137,27 +152,5 @@ fn apply(rule: &PolicyRule, returns: Option<&TypeDefinition>, response: &mut Val
                 reshape::filter_sensitive(response, of);
             }
         }
-    }
-}
-
-/// The CEL form of users who called lately: it is made once per session, not once per call.
-///
-/// Keyed by the address of the shared principal, which stays taken as long as it is kept here.
-#[derive(Debug, Default)]
-pub(super) struct UserCache {
-    users: HashMap<*const Principal, (Arc<Principal>, CelValue)>,
-}
-
-impl UserCache {
-    pub(super) fn get(&mut self, principal: &Arc<Principal>) -> &CelValue {
-        if self.users.len() >= CACHED_USERS_MAX {
-            self.users.clear();
-        }
-        let make = || {
-            // A user without a CEL form is null, so that every rule that reads it denies.
-            let user = to_value(principal.policy_user()).unwrap_or(CelValue::Null);
-            (Arc::clone(principal), user)
-        };
-        &self.users.entry(Arc::as_ptr(principal)).or_insert_with(make).1
     }
 }

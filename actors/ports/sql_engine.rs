@@ -34,6 +34,18 @@ pub struct SqlQuery {
     pub deadline: Duration,
     /// The most rows it may return.
     pub row_limit: usize,
+    /// What it may do.
+    pub access: SqlAccess,
+}
+
+/// What a query may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SqlAccess {
+    /// Whatever the database allows: the operator wrote it.
+    #[default]
+    Full,
+    /// Read tables and views of the database in one SELECT, and nothing else: somebody else wrote it.
+    Look,
 }
 
 /// Why a query gave no rows.

@@ -1,3 +1,4 @@
+mod scopes;
 mod unclaimed;
 
 use super::state::{ACCESS_PREFIX, REFRESH_PREFIX, RefreshJudgement, RefreshedBy, expiries, judge_refresh, successor};

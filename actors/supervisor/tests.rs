@@ -4,6 +4,7 @@ use crate::client_registry::RegistryError;
 use crate::model::audit_event::{AuditCaller, AuditEvent, AuditRecord, OperationStatus};
 use crate::model::audit_filter::AuditFilter;
 use crate::model::client::Client;
+use crate::model::endpoint::EndpointKind;
 use crate::model::ids::ClientId;
 use crate::model::principal::Principal;
 use crate::model::timestamp::Timestamp;
@@ -182,6 +183,7 @@ async fn a_worker_whose_actors_end_is_noticed() {
     let worker = supervisor.workers().start();
     let call = CallTool {
         principal: Arc::new(Principal::anonymous()),
+        kind: EndpointKind::Tool,
         name: "nothing".to_owned(),
         arguments: Map::new(),
         caller_type: "http",

@@ -4,6 +4,7 @@
 //! text, so each value is first converted to the declared type where nothing is lost by it, and
 //! then checked against the very schema that clients are shown.
 
+use super::catalog::CatalogEntry;
 use super::redaction::{REDACTED, is_sensitive, redact};
 use super::sensitive_texts::SensitiveTexts;
 use crate::model::schema::{Format, TypeDefinition, TypeKind};
@@ -56,6 +57,16 @@ pub(super) fn compile_schema(schema: &Value, with_formats: bool) -> Result<Valid
         .with_format("time", |text: &str| bind_time(text).is_ok())
         .build(schema)
         .map_err(|error| error.to_string())
+}
+
+impl CatalogEntry {
+    /// The arguments as policies see them: converted, with defaults filled in.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn convert_arguments(&self, given: Map<String, Value>) -> Result<Map<String, Value>, String> {
+        self.parameters.convert(given).map(|converted| converted.json).map_err(|error| error.to_string())
+    }
 }
 
 impl CompiledParameters {

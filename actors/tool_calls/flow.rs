@@ -1,17 +1,19 @@
 //! A call, from its arguments to its audited result.
 
+use super::arguments::ConvertedArguments;
 use super::catalog::{CatalogEntry, ToolCatalog};
 use super::messages::{CallTool, CallToolError, ToolResult};
 use super::shown_tokens::ShownTokens;
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus, OperationType, PolicyDecision};
+use crate::model::endpoint::{EndpointForm, EndpointKind, SQL_ARGUMENT, SqlSource};
 use crate::model::policy::{Denial, Verdict};
 use crate::model::principal::Principal;
 use crate::model::secret::Secret;
-use crate::model::sql_value::SqlRows;
+use crate::model::sql_value::{SqlRows, SqlValue};
 use crate::policy::{PolicyError, PolicyHandle};
 use crate::ports::clock::Clock;
-use crate::ports::sql_engine::{SqlCaller, SqlEngine, SqlError, SqlQuery};
+use crate::ports::sql_engine::{SqlAccess, SqlCaller, SqlEngine, SqlError, SqlQuery};
 use crate::token_refresh::TokenRefreshHandle;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -55,15 +57,15 @@ impl ToolCaller {
         self.audit_log.ensure_writable().await?;
         let started = self.clock.now();
         let caller = audit_caller(&call);
-        let Some(entry) = self.catalog.get(&call.name).cloned() else {
-            self.record_unknown(&call.name, caller).await?;
-            return Err(CallToolError::UnknownTool(call.name));
+        let Some((entry, arguments)) = self.catalog.resolve(call.kind, &call.name, call.arguments) else {
+            self.record_unknown(call.kind, &call.name, caller).await?;
+            return Err(CallToolError::unknown(call.kind, call.name));
         };
-        let sensitive = entry.parameters.sensitive_texts(&call.arguments);
-        let input = entry.parameters.redacted(call.arguments.clone());
+        let sensitive = entry.parameters.sensitive_texts(&arguments);
+        let input = entry.parameters.redacted(arguments.clone());
         let mut trail = Trail::default();
         let mut outcome = tokio::select! {
-            outcome = self.run(&entry, (&call.principal, call.external_token), call.arguments, &mut trail) => outcome.map(Arc::new),
+            outcome = self.run(&entry, (&call.principal, call.external_token), arguments, &mut trail) => outcome.map(Arc::new),
             _ = caller_gone => Err(CallToolError::Cancelled),
         };
         if let Err(CallToolError::WrongResult(text)) = &mut outcome {
@@ -72,13 +74,13 @@ impl ToolCaller {
         let Trail { tokens, evaluated, decision, reason } = trail;
         let cover = |text: String| tokens.cover(sensitive.cover(text));
         let event = AuditEvent {
-            operation_type: OperationType::Tool,
-            operation_name: call.name,
+            operation_type: operation_type(call.kind),
+            operation_name: entry.name.to_string(),
             status: if outcome.is_ok() { OperationStatus::Success } else { OperationStatus::Error },
             caller,
             duration: self.clock.now().since(started),
             input: Some(input),
-            output: outcome.as_ref().ok().map(|value| tokens.covered(entry.result.redacted(value))),
+            output: outcome.as_ref().ok().and_then(|value| recorded(&entry, value)).map(|value| tokens.covered(value)),
             // The caller knows what they sent; the log must not learn it from an error.
             error: outcome.as_ref().err().map(|error| cover(error.to_string())),
             policies_evaluated: evaluated,
@@ -89,19 +91,19 @@ impl ToolCaller {
         outcome.map(|value| ToolResult { value, entry })
     }
 
-    /// Records a call of a tool that does not exist. Its arguments are left out: nobody knows
+    /// Records a call of an endpoint that does not exist. Its arguments are left out: nobody knows
     /// what in them is sensitive.
-    async fn record_unknown(&self, name: &str, caller: AuditCaller) -> Result<(), CallToolError> {
-        let name = shortened(name);
+    async fn record_unknown(&self, kind: EndpointKind, name: &str, caller: AuditCaller) -> Result<(), CallToolError> {
+        let name = recordable(kind, name);
         let event = AuditEvent {
-            operation_type: OperationType::Tool,
+            operation_type: operation_type(kind),
             operation_name: name.clone(),
             status: OperationStatus::Error,
             caller,
             duration: Duration::ZERO,
             input: None,
             output: None,
-            error: Some(CallToolError::UnknownTool(name).to_string()),
+            error: Some(CallToolError::unknown(kind, name).to_string()),
             policies_evaluated: Vec::new(),
             policy_decision: None,
             policy_reason: None,
@@ -119,10 +121,18 @@ impl ToolCaller {
     ) -> Result<Value, CallToolError> {
         let arguments =
             entry.parameters.convert(arguments).map_err(|error| CallToolError::InvalidArguments(error.to_string()))?;
-        self.judge_input(entry, principal, arguments.json, trail).await?;
+        let ConvertedArguments { json, sql } = arguments;
+        if let Some(prompt) = &entry.prompt {
+            self.judge_input(entry, principal, json.clone(), trail).await?;
+            let messages = prompt.render(&json).map_err(CallToolError::Prompt)?;
+            return self.judge_output(entry, principal, messages, trail).await;
+        }
+        self.judge_input(entry, principal, json, trail).await?;
+        let (sql, arguments, access) = statement(entry, sql);
         let query = SqlQuery {
-            sql: Arc::clone(&entry.definition.sql),
-            arguments: arguments.sql,
+            sql,
+            arguments,
+            access,
             caller: Arc::new(self.sql_caller(entry, principal, external_token).await?),
             deadline: self.query_deadline,
             row_limit: self.query_rows_max,
@@ -167,7 +177,7 @@ impl ToolCaller {
         arguments: Map<String, Value>,
         trail: &mut Trail,
     ) -> Result<(), CallToolError> {
-        if entry.definition.policies.input.is_empty() {
+        if !self.policy.judges_input(&entry.name) {
             return Ok(());
         }
         let judged =
@@ -182,7 +192,7 @@ impl ToolCaller {
         value: Value,
         trail: &mut Trail,
     ) -> Result<Value, CallToolError> {
-        if entry.definition.policies.output.is_empty() {
+        if !self.policy.judges_output(&entry.name) {
             return Ok(value);
         }
         let judged = self.policy.decide_output(Arc::clone(&entry.name), Arc::clone(principal), value).await;
@@ -233,6 +243,44 @@ impl Trail {
             self.decision = Some(PolicyDecision::Allow);
         }
         Ok(())
+    }
+}
+
+/// What is run: the endpoint's own SQL, or that of the caller, which is an argument then.
+fn statement(
+    entry: &CatalogEntry,
+    mut arguments: Vec<(String, SqlValue)>,
+) -> (Arc<str>, Vec<(String, SqlValue)>, SqlAccess) {
+    if entry.definition.form != EndpointForm::SqlTool(SqlSource::Argument) {
+        return (Arc::clone(&entry.definition.sql), arguments, SqlAccess::Full);
+    }
+    let sql = arguments.iter().position(|(name, _)| name == SQL_ARGUMENT).map(|at| arguments.swap_remove(at).1);
+    let sql = if let Some(SqlValue::Text(sql)) = sql { Arc::from(sql) } else { Arc::default() };
+    (sql, arguments, SqlAccess::Look)
+}
+
+/// What is written down of a result. Nobody knows what in the rows of a built-in tool is sensitive.
+fn recorded(entry: &CatalogEntry, value: &Arc<Value>) -> Option<Arc<Value>> {
+    match entry.definition.form {
+        EndpointForm::SqlTool(_) => None,
+        EndpointForm::Tool | EndpointForm::Resource(_) | EndpointForm::Prompt(_) => Some(entry.result.redacted(value)),
+    }
+}
+
+const fn operation_type(kind: EndpointKind) -> OperationType {
+    match kind {
+        EndpointKind::Tool => OperationType::Tool,
+        EndpointKind::Resource => OperationType::Resource,
+        EndpointKind::Prompt => OperationType::Prompt,
+    }
+}
+
+/// What is recorded of a name that no endpoint has. A URI holds arguments, so only its scheme is.
+fn recordable(kind: EndpointKind, name: &str) -> String {
+    match (kind, name.split_once(':')) {
+        (EndpointKind::Resource, Some((scheme, _))) => format!("{}:…", shortened(scheme)),
+        (EndpointKind::Resource, None) => "…".to_owned(),
+        (EndpointKind::Tool | EndpointKind::Prompt, _) => shortened(name),
     }
 }
 

@@ -29,7 +29,7 @@ impl ToolCallsHandle {
         Self { address: ToolCalls::new(caller, guard).start(), catalog, deadline }
     }
 
-    /// The tools that can be called.
+    /// The endpoints that can be called.
     #[must_use]
     pub fn catalog(&self) -> &Arc<ToolCatalog> {
         &self.catalog

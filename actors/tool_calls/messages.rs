@@ -3,6 +3,7 @@
 use super::catalog::CatalogEntry;
 use crate::audit_log::AuditError;
 use crate::mailbox::Unavailable;
+use crate::model::endpoint::EndpointKind;
 use crate::model::principal::Principal;
 use crate::model::secret::Secret;
 use crate::ports::sql_engine::SqlError;
@@ -12,12 +13,14 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// A call of a tool, from the MCP endpoint or from `mxcp run`.
+/// A call of a tool, a read of a resource or a use of a prompt, from the MCP endpoint or from `mxcp run`.
 #[derive(Clone, Debug)]
 pub struct CallTool {
     /// Who calls.
     pub principal: Arc<Principal>,
-    /// The tool's name.
+    /// What is called.
+    pub kind: EndpointKind,
+    /// Its name. A resource may be named by a URI as well, then without arguments.
     pub name: String,
     /// The arguments as they came.
     pub arguments: Map<String, Value>,
@@ -39,13 +42,13 @@ pub(crate) struct RunCall {
     pub(crate) caller_gone: oneshot::Receiver<()>,
 }
 
-/// What a tool gave, after policies.
+/// What an endpoint gave, after policies.
 #[derive(Clone, Debug)]
 pub struct ToolResult {
-    /// The result in the shape that the tool declares: a list, an object or a scalar. Shared with
-    /// the audit log, which may still be about to write it.
+    /// The result in the shape that the endpoint declares: a list, an object or a scalar; of a prompt
+    /// its messages. Shared with the audit log, which may still be about to write it.
     pub value: Arc<Value>,
-    /// The tool.
+    /// The endpoint.
     pub entry: Arc<CatalogEntry>,
 }
 
@@ -55,6 +58,12 @@ pub enum CallToolError {
     /// There is no such tool.
     #[error("Endpoint '{0}' not found in tools")]
     UnknownTool(String),
+    /// There is no such resource.
+    #[error("Endpoint '{0}' not found in resources")]
+    UnknownResource(String),
+    /// There is no such prompt.
+    #[error("Endpoint '{0}' not found in prompts")]
+    UnknownPrompt(String),
     /// An argument is missing, unknown or not valid.
     #[error("{0}")]
     InvalidArguments(String),
@@ -70,6 +79,9 @@ pub enum CallToolError {
     /// The query gave something else than the tool declares.
     #[error("{0}")]
     WrongResult(String),
+    /// The messages of a prompt could not be made.
+    #[error("Failed to render the prompt: {0}")]
+    Prompt(String),
     /// The provider's token that the query needs is not to be had.
     #[error(transparent)]
     ExternalToken(TokenRefreshError),
@@ -82,4 +94,15 @@ pub enum CallToolError {
     /// A part of the server did not answer.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+impl CallToolError {
+    /// There is no endpoint of that kind and name.
+    pub(super) fn unknown(kind: EndpointKind, name: String) -> Self {
+        match kind {
+            EndpointKind::Tool => Self::UnknownTool(name),
+            EndpointKind::Resource => Self::UnknownResource(name),
+            EndpointKind::Prompt => Self::UnknownPrompt(name),
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! Tool calls: takes a call from its arguments to its audited result.
+//! Tool calls: takes a call of a tool, a resource or a prompt from its arguments to its audited result.
 //!
-//! Owns no state but a share of the catalogue of tools, which is read-only; so it runs once
+//! Owns no state but a share of the catalogue of endpoints, which is read-only; so it runs once
 //! per HTTP worker. Rank 3: asks `policy`, `token_refresh` and the SQL engine, tells
 //! `audit_log`. No timers. If it dies, its worker's calls fail and the process ends.
 
@@ -9,7 +9,9 @@ mod catalog;
 mod flow;
 mod handle;
 mod messages;
+mod prompts;
 mod redaction;
+mod resources;
 mod results;
 mod sensitive_texts;
 mod shown_tokens;

@@ -8,9 +8,7 @@ pub(super) const REDACTED: &str = "[REDACTED]";
 
 /// Whether anything in the type is sensitive.
 pub(super) fn is_sensitive(of: &TypeDefinition) -> bool {
-    of.sensitive
-        || of.items.as_deref().is_some_and(is_sensitive)
-        || of.properties.iter().any(|(_, property)| is_sensitive(property))
+    of.has_sensitive()
 }
 
 /// Covers what is sensitive in `value`, at any depth. A value that does not have the declared

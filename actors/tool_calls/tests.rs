@@ -1,6 +1,7 @@
 use super::arguments::{ArgumentError, CompiledParameters, ConvertedArguments};
 use super::results::CompiledResult;
 use super::{CallTool, CallToolError, ToolCallsHandle, ToolCatalog, ToolResult};
+use crate::model::endpoint::{EndpointForm, EndpointKind};
 use crate::model::schema::{Format, TypeDefinition, TypeKind};
 use crate::model::sql_value::{SqlRows, SqlValue};
 use crate::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
@@ -12,7 +13,10 @@ use std::sync::Arc;
 mod calls;
 mod conversion;
 mod covering;
+mod prompts;
+mod resources;
 mod shaping;
+mod sql_tools;
 
 fn of(kind: TypeKind) -> TypeDefinition {
     TypeDefinition::of(kind)
@@ -49,6 +53,7 @@ fn parameters(types: Vec<(&str, TypeDefinition)>) -> Vec<Parameter> {
 fn tool(name: &str, types: Vec<(&str, TypeDefinition)>, returns: Option<TypeDefinition>) -> ToolDefinition {
     ToolDefinition {
         name: name.to_owned(),
+        form: EndpointForm::Tool,
         description: None,
         tags: Vec::new(),
         annotations: ToolAnnotations::default(),

@@ -50,6 +50,8 @@ pub(super) struct LoadWishes {
     pub(super) log_level: LogLevel,
     pub(super) endpoint_faults: EndpointFaults,
     pub(super) is_profile_required: bool,
+    /// Whether the built-in SQL tools are served, over the site file.
+    pub(super) sql_tools: Option<bool>,
 }
 
 impl Common {
@@ -71,6 +73,7 @@ impl Common {
             is_debug: self.debug,
             endpoint_faults: wishes.endpoint_faults,
             is_profile_required: wishes.is_profile_required,
+            sql_tools: wishes.sql_tools,
         };
         let loaded = config::load(&options, &|name| std::env::var(name).ok());
         if let Ok(configuration) = &loaded {
@@ -100,6 +103,11 @@ fn start_log(logging: LoggingSettings, default: LogLevel) {
 
 impl Default for LoadWishes {
     fn default() -> Self {
-        Self { log_level: LogLevel::Warning, endpoint_faults: EndpointFaults::Skip, is_profile_required: false }
+        Self {
+            log_level: LogLevel::Warning,
+            endpoint_faults: EndpointFaults::Skip,
+            is_profile_required: false,
+            sql_tools: None,
+        }
     }
 }

@@ -24,6 +24,7 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<Report> {
         // What keeps the server from starting is a fault here.
         endpoint_faults: EndpointFaults::Refuse,
         log_level: LogLevel::Error,
+        sql_tools: None,
     };
     let findings = match args.common.load_quietly(wishes)? {
         Ok(configuration) => examine(&configuration).await,

@@ -10,10 +10,12 @@ mod log;
 mod log_cleanup;
 mod migrate_oauth_db;
 mod output;
+mod policy;
 mod query;
 mod rotate_key;
 mod run;
 mod serve;
+mod validate;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use output::Report;
@@ -29,12 +31,16 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the project's tools to MCP clients
+    /// Serve the project's tools, resources and prompts to MCP clients
     Serve(serve::ServeArgs),
-    /// Call one tool and print its result
+    /// Call one tool, resource or prompt and print its result
     Run(run::RunArgs),
     /// Run SQL on the project's database and print the rows of the last statement
     Query(query::QueryArgs),
+    /// Check endpoint files and their policies without serving them
+    Validate(validate::ValidateArgs),
+    /// Ask what the policies would make of a call
+    Policy(policy::PolicyArgs),
     /// Check the project before it goes live: providers, addresses, files, the production checklist
     Doctor(doctor::DoctorArgs),
     /// Show the newest records of the audit log, also while the server runs
@@ -61,6 +67,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(args) => in_system(false, serve::run(args)),
         Command::Run(args) => in_system(args.is_json, run::run(args)),
         Command::Query(args) => in_system(args.is_json, query::run(args)),
+        Command::Validate(args) => in_system(args.is_json, validate::run(args)),
+        Command::Policy(args) => output::finish(&mut out, args.is_json(), policy::run(&args)),
         Command::Doctor(args) => in_system(args.is_json, doctor::run(args)),
         Command::Log(args) => output::finish(&mut out, args.is_json(), log::run(&args)),
         Command::LogCleanup(args) => output::finish(&mut out, args.store.is_json, log_cleanup::run(&args)),

@@ -5,6 +5,7 @@ use super::output::{Report, UsageError, render};
 use crate::wiring::Workshop;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::ids::UserId;
 use mxcp_actors::model::principal::{Principal, User};
 use mxcp_actors::model::secret::Secret;
@@ -24,7 +25,7 @@ const DEFAULT_USER: &str = "cli_user";
 pub(super) struct RunArgs {
     /// What to run
     kind: Kind,
-    /// Its name
+    /// Its name; of a resource the template of its URI, with parameters, or a URI that holds them
     name: String,
     /// A parameter as name=value; name=@file reads JSON from a file
     #[arg(short, long = "param", value_name = "NAME=VALUE")]
@@ -43,6 +44,18 @@ pub(super) struct RunArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Tool,
+    Resource,
+    Prompt,
+}
+
+impl From<Kind> for EndpointKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tool => Self::Tool,
+            Kind::Resource => Self::Resource,
+            Kind::Prompt => Self::Prompt,
+        }
+    }
 }
 
 pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
@@ -55,6 +68,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
     let workshop = Workshop::start(&configuration).await?;
     let call = CallTool {
         principal: Arc::new(principal),
+        kind: args.kind.into(),
         name: args.name.clone(),
         arguments,
         caller_type: "cli",
@@ -68,7 +82,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<Report> {
 }
 
 fn describe(args: &RunArgs, value: &Value) -> String {
-    let mut text = format!("🚀 Running tool {}\n", args.name);
+    let mut text = format!("🚀 Running {} {}\n", EndpointKind::from(args.kind).as_str(), args.name);
     if !args.params.is_empty() {
         text.push_str("📋 Parameters:\n");
         for param in &args.params {
@@ -105,6 +119,14 @@ pub(super) fn read_params(params: &[String]) -> anyhow::Result<Map<String, Value
     Ok(arguments)
 }
 
+/// The value of `option`: JSON, or @ and the name of a file with JSON in it.
+pub(super) fn read_json(option: &str, text: &str) -> anyhow::Result<Value> {
+    match text.strip_prefix('@') {
+        Some(file) => read_json_file(file),
+        None => serde_json::from_str(text).map_err(|error| usage(format!("{option} is not JSON: {error}"))),
+    }
+}
+
 fn read_json_file(file: &str) -> anyhow::Result<Value> {
     let text =
         std::fs::read_to_string(Path::new(file)).map_err(|error| usage(format!("cannot read {file}: {error}")))?;
@@ -113,11 +135,8 @@ fn read_json_file(file: &str) -> anyhow::Result<Value> {
 
 /// A user made up on the command line, to see what a tool does for them, and their token at the
 /// provider, which is kept apart: rules and records see the user whole.
-fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>)> {
-    let mut value = match text.strip_prefix('@') {
-        Some(file) => read_json_file(file)?,
-        None => serde_json::from_str(text).map_err(|error| usage(format!("--user-context is not JSON: {error}")))?,
-    };
+pub(super) fn read_user(text: &str) -> anyhow::Result<(Principal, Option<Secret>)> {
+    let mut value = read_json("--user-context", text)?;
     let Value::Object(fields) = &mut value else {
         return Err(usage("--user-context must be a JSON object".to_owned()));
     };

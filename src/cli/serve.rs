@@ -3,7 +3,7 @@
 use super::context::{Common, LoadWishes};
 use super::output::Report;
 use crate::adapters::start_pages;
-use crate::config::{Configuration, EndpointFaults, LogLevel};
+use crate::config::{Configuration, EndpointFaults, EndpointKind, LogLevel};
 use crate::wiring::{Daemon, ServeOptions};
 use clap::{Args, ValueEnum};
 use std::io::Write as _;
@@ -22,7 +22,10 @@ pub(super) struct ServeArgs {
     /// Keep no MCP session between requests
     #[arg(long)]
     stateless: bool,
-    /// Serve what can be served when some tool files are faulty
+    /// Whether to offer execute_sql_query, list_tables and get_table_schema; otherwise as mxcp-site.yml says
+    #[arg(long, value_name = "BOOLEAN")]
+    sql_tools: Option<bool>,
+    /// Serve what can be served when some endpoint files are faulty
     #[arg(long)]
     ignore_errors: bool,
 }
@@ -35,7 +38,8 @@ enum Transport {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
     let endpoint_faults = if args.ignore_errors { EndpointFaults::Skip } else { EndpointFaults::Refuse };
     let is_profile_required = args.common.profile.is_some() || std::env::var_os("MXCP_PROFILE").is_some();
-    let wishes = LoadWishes { log_level: LogLevel::Info, endpoint_faults, is_profile_required };
+    let wishes =
+        LoadWishes { log_level: LogLevel::Info, endpoint_faults, is_profile_required, sql_tools: args.sql_tools };
     let configuration = args.common.load(wishes)?;
     // Before the sockets open, so that a signal during the start is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -62,10 +66,13 @@ fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()
         None => "off: everybody may call".to_owned(),
     };
     let audit = if configuration.audit.is_enabled { "on" } else { "off" };
+    let count = |kind| configuration.tools.iter().filter(|tool| tool.kind() == kind).count();
     writeln!(
         out,
         "mxcp {} serves project '{}' with profile '{}'\n  \
            tools           {}\n  \
+           resources       {}\n  \
+           prompts         {}\n  \
            authentication  {auth}\n  \
            audit log       {audit}\n  \
            pages           {base_url}\n  \
@@ -74,7 +81,9 @@ fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()
         env!("CARGO_PKG_VERSION"),
         configuration.project,
         configuration.profile,
-        configuration.tools.len(),
+        count(EndpointKind::Tool),
+        count(EndpointKind::Resource),
+        count(EndpointKind::Prompt),
     )?;
     out.flush()
 }

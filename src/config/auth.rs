@@ -3,6 +3,7 @@
 use super::authorization::{self, AuthorizationConfiguration};
 use super::clients;
 use super::persistence;
+use super::policy_rules;
 use super::providers;
 use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
@@ -10,6 +11,7 @@ use super::site::positive_duration;
 use super::user_mapping;
 use super::verifier;
 use mxcp_actors::model::host_pattern::HostPattern;
+use mxcp_actors::model::policy::PolicySet;
 use std::time::Duration;
 
 /// The longest life of an authorization code (RFC 6749 section 4.1.2).
@@ -23,6 +25,7 @@ impl AuthConfiguration {
             providers: Vec::new(),
             verifier: None,
             user_mapping: Vec::new(),
+            policies: PolicySet::default(),
             clients: Vec::new(),
             authorization: AuthorizationConfiguration::default(),
             lifetimes: Lifetimes::default(),
@@ -43,6 +46,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         }
         let providers = providers::read(table);
         let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
+        let policies = read_policies(table);
         let clients = table.get("clients").and_then(|field| clients::read(&field));
         let authorization = authorization::read(table, true);
         let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
@@ -59,6 +63,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             providers: providers?,
             verifier: None,
             user_mapping: user_mapping.unwrap_or_default(),
+            policies: policies.unwrap_or_default(),
             clients: clients.unwrap_or_default(),
             // Rules that could not be read must not be taken for no rules.
             authorization: authorization?,
@@ -73,6 +78,11 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         }
         Some(auth)
     })
+}
+
+/// Reads `policies`, which know no parameters, because every endpoint has others.
+pub(super) fn read_policies(table: &mut Table<'_, '_>) -> Option<PolicySet> {
+    table.get("policies").and_then(|field| policy_rules::read(&field, &[]))
 }
 
 /// Reads `client_metadata_documents`; nothing when they are switched off. Where clients may not

@@ -1,33 +1,8 @@
 //! What became of one endpoint file.
 
 use super::error::ConfigErrors;
+pub use mxcp_actors::model::endpoint::EndpointKind;
 use std::path::PathBuf;
-
-/// The kinds of endpoints that a file can define.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndpointKind {
-    /// A tool.
-    Tool,
-    /// A resource.
-    Resource,
-    /// A prompt.
-    Prompt,
-}
-
-impl EndpointKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Tool, Self::Resource, Self::Prompt];
-
-    /// The key that opens such a definition.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tool => "tool",
-            Self::Resource => "resource",
-            Self::Prompt => "prompt",
-        }
-    }
-}
 
 /// One file below `tools`, `resources` or `prompts`.
 #[derive(Clone, Debug)]

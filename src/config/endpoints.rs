@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 16;
 
 /// What the endpoint files hold.
 pub(super) struct Endpoints {
-    /// The enabled tools without a fault, in the order of their files.
+    /// The enabled endpoints without a fault, in the order of their files.
     pub(super) tools: Vec<ToolDefinition>,
     /// Every file.
     pub(super) files: Vec<EndpointFile>,
@@ -107,14 +107,17 @@ fn relative(root: &Path, path: &Path) -> PathBuf {
 
 fn load_file((root, has_authentication): (&Path, bool), path: &Path, kind: EndpointKind, endpoints: &mut Endpoints) {
     let name = relative(root, path);
-    let source = Source::new(&name, None);
     let node = files::read_text(path)
         .map_err(|why| ConfigError::of_file(&name, format!("the file {why}")))
-        .and_then(|text| tree::parse(&text).map_err(|error| error.in_file(&name)));
+        .and_then(|text| Ok((tree::parse(&text).map_err(|error| error.in_file(&name))?, text)));
     let (contents, faults) = match node {
-        Ok(node) => {
-            let place = FilePlace { root, path, name: &name, has_authentication };
-            let contents = tool_file::read(&Field::root(&node, &source), kind, place);
+        Ok((node, text)) => {
+            let source = Source::new(&name, None).with_text(text);
+            let contents = tool_file::read(
+                &Field::root(&node, &source),
+                kind,
+                FilePlace { root, path, name: &name, has_authentication },
+            );
             let Notes { faults, warnings, .. } = source.finish();
             if !contents.is_disabled {
                 endpoints.warnings.extend(warnings);
@@ -126,7 +129,7 @@ fn load_file((root, has_authentication): (&Path, bool), path: &Path, kind: Endpo
     // What is not served may be unfinished.
     let is_faulty = !faults.is_empty() && !contents.is_disabled;
     if !is_faulty && !contents.is_disabled {
-        endpoints.tools.extend(contents.tool);
+        endpoints.tools.extend(contents.definition);
     }
     endpoints.files.push(EndpointFile {
         path: name,

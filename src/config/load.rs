@@ -44,6 +44,8 @@ pub struct LoadOptions {
     /// Whether a profile that was asked for by name must be in one of the files: a slip of the pen
     /// would otherwise serve an empty database without authentication.
     pub is_profile_required: bool,
+    /// `--sql-tools`, over the site file.
+    pub sql_tools: Option<bool>,
 }
 
 /// Reads every file of the project, and the user configuration.
@@ -64,7 +66,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         (Some(path), Some(site)) => read_user(path, site, &root, env, &mut findings),
         _ => User::default(),
     };
-    let Some(site) = site else { return Err(findings.into_errors()) };
+    let Some(mut site) = site else { return Err(findings.into_errors()) };
     if options.is_profile_required && !user.has_profile && !site.has_profile {
         let message = format!("Profile '{}' not found in project '{}'", site.profile, site.project);
         findings.errors.push(ConfigError::general(message));
@@ -86,6 +88,10 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         return Err(findings.into_errors());
     }
     let is_auth_enabled = user.auth.is_enabled();
+    let mut tools = loaded.tools;
+    if options.sql_tools.unwrap_or(site.sql_tools.is_enabled) {
+        tools.extend(std::mem::take(&mut site.sql_tools).definitions());
+    }
     let audit = environment.audit(&site, &root, env, is_auth_enabled);
     warn_of_idle_viewers(&audit, &user, &mut findings.warnings);
     Ok(Configuration {
@@ -98,7 +104,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
         project: site.project,
         profile: site.profile,
         paths: site.paths,
-        tools: loaded.tools,
+        tools,
         endpoint_files: loaded.files,
         warnings: findings.warnings,
         literal_secrets: findings.literal_secrets,
@@ -165,10 +171,10 @@ fn read_file<T>(
 ) -> Option<T> {
     let node = files::read_text(path)
         .map_err(|why| ConfigError::of_file(name, format!("the file {why}")))
-        .and_then(|text| tree::parse(&text).map_err(|error| error.in_file(name)));
+        .and_then(|text| Ok((tree::parse(&text).map_err(|error| error.in_file(name))?, text)));
     match node {
-        Ok(node) => {
-            let source = Source::new(name, references);
+        Ok((node, text)) => {
+            let source = Source::new(name, references).with_text(text);
             let value = read(&Field::root(&node, &source));
             findings.take(source);
             Some(value)

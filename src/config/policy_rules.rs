@@ -1,7 +1,8 @@
-//! `policies` of an endpoint.
+//! `policies` of an endpoint or of a profile.
 
 use super::reader::{Field, Table};
-use mxcp_actors::model::policy::{PolicyAction, PolicyRule, PolicySet};
+use mxcp_actors::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
+use mxcp_actors::model::tool::Parameter;
 
 /// The values of `action`.
 const ACTIONS: [(&str, PolicyAction); 4] = [
@@ -11,31 +12,36 @@ const ACTIONS: [(&str, PolicyAction); 4] = [
     ("filter_sensitive_fields", PolicyAction::FilterSensitiveFields),
 ];
 
-/// Reads the rules. Whether a condition makes sense is for the one to say who evaluates it.
-pub(super) fn read(field: &Field<'_>) -> Option<PolicySet> {
+/// Reads the rules of an endpoint with these parameters, or those of a profile.
+pub(super) fn read(field: &Field<'_>, parameters: &[Parameter]) -> Option<PolicySet> {
+    let parameters: Vec<String> = parameters.iter().map(|parameter| parameter.name.clone()).collect();
     field.table(|table| {
-        let mut rules = |key, is_input| {
-            let rules = table.get(key).map(|field| field.list(|item| read_rule(&item, is_input)));
+        let mut rules = |target: PolicyTarget| {
+            let known = target.variables(&parameters);
+            let rules = table.get(target.as_str()).map(|field| field.list(|item| read_rule(&item, target, &known)));
             rules.unwrap_or_else(|| Some(Vec::new()))
         };
-        let (input, output) = (rules("input", true), rules("output", false));
+        let (input, output) = (rules(PolicyTarget::Input), rules(PolicyTarget::Output));
+        if parameters.iter().any(|name| name == "user") && input.as_ref().is_some_and(|rules| !rules.is_empty()) {
+            table.field().warn("no condition can ask about the parameter 'user', because there user is the caller");
+        }
         Some(PolicySet { input: input?, output: output? })
     })
 }
 
-fn read_rule(field: &Field<'_>, is_input: bool) -> Option<PolicyRule> {
+fn read_rule(field: &Field<'_>, target: PolicyTarget, known: &[&str]) -> Option<PolicyRule> {
     field.table(|table| {
-        let condition = table.require("condition").and_then(|field| field.nonempty_text());
-        let action = table.require("action").and_then(|field| read_action(&field, is_input));
+        let condition = table.require("condition").and_then(|field| field.condition(known));
+        let action = table.require("action").and_then(|field| read_action(&field, target));
         let reason = table.get("reason").and_then(|field| field.nonempty_text());
         let fields = read_fields(table, action);
         Some(PolicyRule { condition: condition?, action: action?, reason, fields: fields? })
     })
 }
 
-fn read_action(field: &Field<'_>, is_input: bool) -> Option<PolicyAction> {
+fn read_action(field: &Field<'_>, target: PolicyTarget) -> Option<PolicyAction> {
     let action = field.choice(&ACTIONS)?;
-    if is_input && action != PolicyAction::Deny {
+    if target == PolicyTarget::Input && action != PolicyAction::Deny {
         // It would do nothing, and its author believes that it protects something.
         field.fault("an input rule can only deny; rules that change the response belong under output");
         return None;

@@ -11,6 +11,7 @@ use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::host_pattern::HostPattern;
 use mxcp_actors::model::ids::ClientId;
+use mxcp_actors::model::policy::PolicySet;
 use mxcp_actors::model::redirect_uri::RedirectUri;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::secret::Secret;
@@ -46,7 +47,7 @@ pub struct Configuration {
     pub audit: AuditSettings,
     /// The daemon's own log.
     pub logging: LoggingSettings,
-    /// The enabled tools, in the order of their files.
+    /// The enabled tools, resources and prompts, in the order of their files, and the built-in tools.
     pub tools: Vec<ToolDefinition>,
     /// Every endpoint file that was looked at, also the disabled and the faulty ones.
     pub endpoint_files: Vec<EndpointFile>,
@@ -118,6 +119,8 @@ pub struct AuthConfiguration {
     pub verifier: Option<VerifierConfiguration>,
     /// Who gets a role, permissions or groups beyond those of their provider.
     pub user_mapping: Vec<MappingRule>,
+    /// Rules that come before those of any endpoint.
+    pub policies: PolicySet,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Which scopes calls need, and who may have them.

@@ -4,6 +4,7 @@ use super::audit::{SiteAudit, read_audit};
 use super::reader::{Field, Table};
 use super::references::{Environment, expand_path};
 use super::settings::ProjectPaths;
+use super::sql_tools::{self, SqlTools};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(super) struct Site {
     pub(super) duckdb: SiteDuckdb,
     /// `profiles.<profile>.audit`.
     pub(super) audit: SiteAudit,
+    /// `sql_tools`.
+    pub(super) sql_tools: SqlTools,
 }
 
 /// `profiles.<profile>.duckdb`, as far as it is written.
@@ -82,12 +85,13 @@ pub(super) fn read(file: &Field<'_>, profile: Option<&str>, base: PathBase<'_>) 
         let profile = profile.map(str::to_owned).or(own_profile);
         let paths = read_paths(table, base);
         read_unused(table);
+        let sql_tools = table.get("sql_tools").and_then(|field| sql_tools::read(&field)).unwrap_or_default();
         table.refuse("plugin", "remove it");
         table.refuse("extensions", "remove it");
         let settings = read_profiles(table, profile.as_deref(), base);
         let has_profile = is_own || settings.is_some();
         let (duckdb, audit) = settings.unwrap_or_default();
-        Some(Site { project: project?, profile: profile?, has_profile, paths, duckdb, audit })
+        Some(Site { project: project?, profile: profile?, has_profile, paths, duckdb, audit, sql_tools })
     })
 }
 
@@ -137,14 +141,6 @@ fn read_unused(table: &mut Table<'_, '_>) {
             table.get("enabled").and_then(|field| field.boolean());
             table.skip(&["model_paths", "analysis_paths", "test_paths", "seed_paths", "macro_paths", "snapshot_paths"]);
             table.skip(&["target_path", "clean_targets"]);
-        });
-    }
-    if let Some(sql_tools) = table.get("sql_tools") {
-        sql_tools.visit(|table| {
-            if let Some(enabled) = table.get("enabled").filter(|field| field.boolean() == Some(true)) {
-                enabled.not_supported("set it to false, and write tools for the queries that you need");
-            }
-            table.skip(&["execute_sql_query", "list_tables", "get_table_schema"]);
         });
     }
 }

@@ -3,9 +3,11 @@
 use super::authorization::read_endpoint_scopes;
 use super::endpoint_file::EndpointKind;
 use super::reader::{Field, Table};
-use super::{endpoint_tests, files, policy_rules, type_definition};
+use super::{endpoint_tests, files, policy_rules, prompt_file, resource_file, type_definition};
 use crate::sql_text::may_read_external_token;
+use mxcp_actors::model::endpoint::EndpointForm;
 use mxcp_actors::model::policy::PolicySet;
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use std::path::{Path, PathBuf};
 
@@ -27,12 +29,12 @@ pub(super) struct FilePlace<'a> {
 pub(super) struct Contents {
     /// What it defines.
     pub(super) kind: Option<EndpointKind>,
-    /// The endpoint's name.
+    /// The endpoint's name; that of a resource is its URI.
     pub(super) name: Option<String>,
     /// Whether the file says that the endpoint is not served.
     pub(super) is_disabled: bool,
-    /// The tool, if it is one and nothing is wrong with it.
-    pub(super) tool: Option<ToolDefinition>,
+    /// The endpoint, if nothing is wrong with it.
+    pub(super) definition: Option<ToolDefinition>,
 }
 
 /// Reads a file of the folder for `expected`.
@@ -67,61 +69,84 @@ fn read_definition(
     if kind != expected {
         let (kind, expected) = (kind.as_str(), expected.as_str());
         field.fault(format!("this folder is for {expected}s; move the file to the folder for {kind}s"));
-    } else if kind == EndpointKind::Tool {
-        contents.tool = field.table(|table| read_tool(table, place, contents));
-    } else {
-        read_later_kind(field, kind, contents);
+        return;
     }
-}
-
-/// Resources and prompts are known by name, and refused while they are enabled.
-fn read_later_kind(field: &Field<'_>, kind: EndpointKind, contents: &mut Contents) {
-    for (key, value) in field.entries().unwrap_or_default() {
-        match key {
-            "enabled" => contents.is_disabled = value.boolean() == Some(false),
-            "name" => contents.name = value.text(),
-            "uri" if contents.name.is_none() => contents.name = value.text(),
-            _ => (),
-        }
-    }
-    let kind = kind.as_str();
-    field.fault(format!(
-        "{kind}s are not supported yet by this version; remove the file, or set {kind}.enabled to false"
-    ));
+    contents.definition = field.table(|table| match kind {
+        EndpointKind::Tool => read_tool(table, place, contents),
+        EndpointKind::Resource => resource_file::read(table, place, contents),
+        EndpointKind::Prompt => prompt_file::read(table, place, contents),
+    });
 }
 
 fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Option<ToolDefinition> {
-    let name = table.require("name").and_then(|field| read_name(&field));
-    contents.name.clone_from(&name);
-    contents.is_disabled = table.get("enabled").and_then(|field| field.boolean()) == Some(false);
-    let description = table.get("description").and_then(|field| field.text());
-    let tags = table.get("tags").and_then(|field| field.texts()).unwrap_or_default();
+    contents.name = table.require("name").and_then(|field| read_name(&field));
+    let shared = Shared::read(table, place, contents);
     let annotations = table.get("annotations").and_then(|field| field.table(|table| Some(read_annotations(table))));
-    let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
     let returns = table.get("return").and_then(|field| type_definition::read(&field));
-    let scopes = read_endpoint_scopes(table, place.has_authentication);
-    let policies = table.get("policies").map(|field| policy_rules::read(&field));
-    table.get("tests").inspect(endpoint_tests::check);
-    table.get("language").inspect(check_language);
-    let sql = table.require("source").and_then(|field| field.table(|table| read_source(table, place)));
-    let sql = sql?;
-    Some(ToolDefinition {
-        name: name?,
-        description,
-        tags,
-        annotations: annotations.unwrap_or_default(),
-        parameters,
-        returns,
-        needs_external_token: may_read_external_token(&sql),
-        sql: sql.into(),
-        scopes: scopes?,
-        // Rules that could not be read must not be taken for no rules.
-        policies: policies.unwrap_or_else(|| Some(PolicySet::default()))?,
-        path: place.name.to_owned(),
-    })
+    let sql = read_sql(table, place, EndpointKind::Tool);
+    let definition = shared.definition(contents.name.clone()?, EndpointForm::Tool, sql?, place)?;
+    Some(ToolDefinition { annotations: annotations.unwrap_or_default(), returns, ..definition })
 }
 
-fn read_name(field: &Field<'_>) -> Option<String> {
+/// What all kinds of endpoints have.
+pub(super) struct Shared {
+    description: Option<String>,
+    tags: Vec<String>,
+    pub(super) parameters: Vec<Parameter>,
+    /// `None` when they could not be read, which must not be taken for no rules.
+    policies: Option<PolicySet>,
+    /// As above.
+    scopes: Option<ScopeSet>,
+}
+
+impl Shared {
+    pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Self {
+        contents.is_disabled = table.get("enabled").and_then(|field| field.boolean()) == Some(false);
+        let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
+        let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters));
+        table.get("tests").inspect(endpoint_tests::check);
+        Self {
+            description: table.get("description").and_then(|field| field.text()),
+            tags: table.get("tags").and_then(|field| field.texts()).unwrap_or_default(),
+            parameters,
+            policies: policies.unwrap_or_else(|| Some(PolicySet::default())),
+            scopes: read_endpoint_scopes(table, place.has_authentication),
+        }
+    }
+
+    /// The endpoint, with no result declared.
+    pub(super) fn definition(
+        self,
+        name: String,
+        form: EndpointForm,
+        sql: String,
+        place: FilePlace<'_>,
+    ) -> Option<ToolDefinition> {
+        Some(ToolDefinition {
+            name,
+            form,
+            description: self.description,
+            tags: self.tags,
+            annotations: ToolAnnotations::default(),
+            parameters: self.parameters,
+            returns: None,
+            needs_external_token: may_read_external_token(&sql),
+            sql: sql.into(),
+            scopes: self.scopes?,
+            policies: self.policies?,
+            path: place.name.to_owned(),
+        })
+    }
+}
+
+/// The SQL of a tool or a resource.
+pub(super) fn read_sql(table: &mut Table<'_, '_>, place: FilePlace<'_>, kind: EndpointKind) -> Option<String> {
+    table.get("language").inspect(|field| check_language(field, kind));
+    table.require("source").and_then(|field| field.table(|table| read_source(table, place, kind)))
+}
+
+/// A name that clients show.
+pub(super) fn read_name(field: &Field<'_>) -> Option<String> {
     let name = field.nonempty_text()?;
     let is_plain = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if !is_plain {
@@ -170,14 +195,15 @@ fn read_parameter_name(field: &Field<'_>, names: &mut Vec<String>) -> Option<Str
 }
 
 /// Refuses any language but SQL.
-fn check_language(field: &Field<'_>) {
+fn check_language(field: &Field<'_>, kind: EndpointKind) {
     if field.choice(&[("sql", true), ("python", false)]) == Some(false) {
-        field.not_supported("write the tool in SQL, or set tool.enabled to false");
+        let kind = kind.as_str();
+        field.not_supported(&format!("write the {kind} in SQL, or set {kind}.enabled to false"));
     }
 }
 
-fn read_source(table: &mut Table<'_, '_>, place: FilePlace<'_>) -> Option<String> {
-    table.get("language").inspect(check_language);
+fn read_source(table: &mut Table<'_, '_>, place: FilePlace<'_>, kind: EndpointKind) -> Option<String> {
+    table.get("language").inspect(|field| check_language(field, kind));
     let (code, file) = (table.get("code"), table.get("file"));
     let (field, sql) = match (code, file) {
         (Some(code), None) => {

@@ -23,6 +23,8 @@ const TOO_LARGE: &str = "too large, or nested too deeply";
 pub(super) struct Node {
     /// The line, counted from 1, that it begins in; an alias counts where it is used.
     pub(super) line: u32,
+    /// The line and column, counted from 1, where it is written down.
+    pub(super) written_at: (u32, u32),
     /// What it is.
     pub(super) value: NodeValue,
 }
@@ -153,7 +155,9 @@ impl SyntaxError {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<NodeValue>::deserialize(deserializer)?;
-        Ok(Self { line: line_of(&spanned), value: spanned.value })
+        let place = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let written_at = (place(spanned.defined.line()), place(spanned.defined.column()));
+        Ok(Self { line: line_of(&spanned), written_at, value: spanned.value })
     }
 }
 

@@ -18,7 +18,7 @@ fn read_rule(table: &mut Table<'_, '_>) -> Option<MappingRule> {
     }
     let condition = when?;
     let compiled = MappingRule::new(&condition.nonempty_text()?, role, permissions, groups);
-    compiled.map_err(|error| condition.fault(error.to_string())).ok()
+    compiled.map_err(|error| condition.condition_fault(&error)).ok()
 }
 
 /// Reads the `claim_mappings` of a provider: for each claim, for each of its values, the names of

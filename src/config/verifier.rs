@@ -1,5 +1,6 @@
 //! `mode: verifier`: the server issues no tokens, and accepts those of an issuer that it trusts.
 
+use super::auth::read_policies;
 use super::authorization;
 use super::providers::{read_provider_name, read_scope};
 use super::reader::{Field, Table};
@@ -74,6 +75,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
     }
     let verifier = block.and_then(|field| read_issuer(&field));
     let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
+    let policies = read_policies(table);
     let authorization = authorization::read(table, false);
     for key in WITHOUT_EFFECT {
         warn(table, key, "has no effect with mode: verifier, where clients and sign-ins are the issuer's");
@@ -89,6 +91,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
     let auth = AuthConfiguration {
         verifier: Some(verifier?),
         user_mapping: user_mapping.unwrap_or_default(),
+        policies: policies.unwrap_or_default(),
         authorization: authorization?,
         is_registration_enabled: false,
         client_documents: None,

@@ -1,11 +1,11 @@
-//! From tool files to definitions that every worker shares.
+//! From endpoint files to definitions that every worker shares.
 
 use crate::adapters::duckdb::DuckDbEngine;
 use crate::config::{
     AuthConfiguration, AuthorizationConfiguration, Configuration, ProviderSettings, VerifierConfiguration,
 };
 use anyhow::anyhow;
-use mxcp_actors::policy::{Endpoint, PolicyBook};
+use mxcp_actors::policy::{Endpoint, PolicyBook, PolicyCompileError};
 use mxcp_actors::ports::sql_engine::SqlEngine;
 use mxcp_actors::scope_rules::ScopeRules;
 use mxcp_actors::supervisor::Definitions;
@@ -13,10 +13,10 @@ use mxcp_actors::tool_calls::ToolCatalog;
 use mxcp_actors::user_mapping::UserMapping;
 use std::sync::Arc;
 
-/// Everything about tools that can be worked out before the first call: schemas, validators,
+/// Everything about endpoints that can be worked out before the first call: schemas, validators,
 /// compiled rules, and whether the SQL makes sense to the database as it is now.
 pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEngine) -> anyhow::Result<Definitions> {
-    let compiled = compile(configuration);
+    let compiled = endpoints(configuration);
     let mut faults = sql_faults(configuration, engine).await;
     match compiled {
         Ok((catalog, book)) if faults.is_empty() => {
@@ -32,40 +32,50 @@ pub(super) async fn definitions(configuration: &Configuration, engine: &DuckDbEn
     }
 }
 
-/// What is wrong with tools whatever the database holds.
+/// What is wrong with endpoints whatever the database holds.
 #[must_use]
 pub fn tool_faults(configuration: &Configuration) -> Vec<String> {
-    compile(configuration).err().unwrap_or_default()
+    endpoints(configuration).err().unwrap_or_default()
 }
 
 /// Which SQL makes no sense to the database as it is now.
 pub async fn sql_faults(configuration: &Configuration, engine: &DuckDbEngine) -> Vec<String> {
     let mut faults = Vec::new();
-    for tool in &configuration.tools {
+    for tool in configuration.tools.iter().filter(|tool| !tool.sql.is_empty()) {
         if let Err(fault) = check_sql(engine, tool).await {
-            faults.push(format!("{}: tool '{}': {fault}", tool.path.display(), tool.name));
+            faults.push(format!("{}: {} '{}': {fault}", tool.path.display(), tool.kind().as_str(), tool.name));
         }
     }
     faults
 }
 
-fn compile(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBook), Vec<String>> {
+/// The endpoints and their rules, without a look at the database.
+///
+/// # Errors
+/// Whatever is wrong with them.
+pub fn endpoints(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBook), Vec<String>> {
     let tools = configuration.tools.clone();
-    let endpoints = tools.iter().map(|tool| Endpoint {
+    let ruled = tools.iter().map(|tool| Endpoint {
         name: tool.name.clone(),
         parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
     });
     let mut faults = Vec::new();
-    let book = PolicyBook::compile(endpoints.collect());
-    let book = book.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
+    let book = PolicyBook::compile(&configuration.auth.policies, ruled.collect());
+    let book = book.map_err(|errors| faults.extend(errors.iter().map(|error| policy_fault(configuration, error))));
     let catalog = ToolCatalog::build(tools);
     let catalog = catalog.map_err(|errors| faults.extend(errors.iter().map(ToString::to_string)));
     match (catalog, book) {
-        (Ok(catalog), Ok(book)) => Ok((catalog, book)),
+        (Ok(catalog), Ok(book)) => Ok((catalog.under(&book), book)),
         _ => Err(faults),
     }
+}
+
+/// The fault with the file that it is in.
+fn policy_fault(configuration: &Configuration, error: &PolicyCompileError) -> String {
+    let tool = configuration.tools.iter().find(|tool| tool.name == error.place);
+    tool.map_or_else(|| error.to_string(), |tool| format!("{}: {error}", tool.path.display()))
 }
 
 fn user_mapping(auth: &AuthConfiguration) -> UserMapping {

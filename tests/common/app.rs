@@ -6,7 +6,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -247,13 +247,27 @@ pub(crate) fn audit_of(project: &Project) -> Vec<Value> {
         Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
         Err(_) => Vec::new(),
     };
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    // What is compressed meanwhile is in the list as either.
+    files.retain_mut(|path| {
+        let is_compressed = path.extension().is_some_and(|extension| extension == "gz");
+        is_compressed && path.set_extension("") || path.extension().is_some_and(|extension| extension == "jsonl")
+    });
+    files.sort();
+    files.dedup();
+    let lines = files.iter().map(|path| segment(path));
     let mut records: Vec<Value> = lines
         .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
         .collect();
     records.sort_by_key(|record: &Value| record["sequence"].as_u64());
     records
+}
+
+/// The text of a segment of the audit log, compressed or not.
+fn segment(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|_| {
+        let compressed = std::fs::File::open(path.with_extension("jsonl.gz")).unwrap();
+        std::io::read_to_string(flate2::read::MultiGzDecoder::new(compressed)).unwrap()
+    })
 }
 
 /// A daemon that was asked to stop.

@@ -45,7 +45,8 @@ pub(crate) fn listen(http: &Client, address: &str) -> RequestBuilder {
     modern(http, address, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}))
 }
 
-fn modern(http: &Client, address: &str, method: &str, mut params: Value) -> RequestBuilder {
+/// A request of the newest revision.
+pub(crate) fn modern(http: &Client, address: &str, method: &str, mut params: Value) -> RequestBuilder {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},

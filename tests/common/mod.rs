@@ -12,7 +12,7 @@ mod provider;
 pub(crate) use app::{Setup, TestApp, audit_of};
 pub(crate) use browser::{Browser, Page, set_cookies};
 pub(crate) use github::GitHubApp;
-pub(crate) use mcp::{call, legacy_initialize, listen, text_of};
+pub(crate) use mcp::{call, legacy_initialize, listen, modern, text_of};
 pub(crate) use oauth_client::{OAuthClient, REDIRECT_URI, Tokens, VERIFIER, basic, give_password, query_of};
 pub(crate) use provider::{FakeProvider, UPSTREAM_TOKEN};
 

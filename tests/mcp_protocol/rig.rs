@@ -10,6 +10,7 @@ use mxcp::http::host_guard::{self, Names, NamesOf};
 use mxcp::http::mcp::{self, McpOptions, McpShared, McpState, McpTimes, StreamLimits};
 use mxcp::http::request_id;
 use mxcp_actors::authorization::{LoginMethod, LoginMethods};
+use mxcp_actors::model::endpoint::EndpointForm;
 use mxcp_actors::model::ids::{ClientId, UserId};
 use mxcp_actors::model::policy::{PolicyAction, PolicyRule, PolicySet};
 use mxcp_actors::model::principal::User;
@@ -263,7 +264,7 @@ fn definitions() -> Definitions {
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
     });
-    let policy_book = Arc::new(PolicyBook::compile(endpoints.collect()).unwrap());
+    let policy_book = Arc::new(PolicyBook::compile(&PolicySet::default(), endpoints.collect()).unwrap());
     Definitions {
         catalog: Arc::new(ToolCatalog::build(tools).unwrap()),
         policy_book,
@@ -309,6 +310,7 @@ fn tools() -> Vec<ToolDefinition> {
 fn tool(name: &str, sql: &str, parameters: Vec<Parameter>, returns: Option<TypeDefinition>) -> ToolDefinition {
     ToolDefinition {
         name: name.into(),
+        form: EndpointForm::Tool,
         description: None,
         tags: Vec::new(),
         annotations: ToolAnnotations::default(),

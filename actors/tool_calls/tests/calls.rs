@@ -45,13 +45,14 @@ fn worker(rig: &Rig) -> ToolCallsHandle {
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
     });
-    let book = PolicyBook::compile(endpoints.collect()).unwrap();
+    let book = PolicyBook::compile(&PolicySet::default(), endpoints.collect()).unwrap();
     rig.start_worker(ToolCatalog::build(tools).unwrap(), book)
 }
 
-fn call(name: &str, arguments: &Value) -> CallTool {
+pub(super) fn call(name: &str, arguments: &Value) -> CallTool {
     CallTool {
         principal: Arc::new(samples::principal("ada", &SessionId::new("s"))),
+        kind: EndpointKind::Tool,
         name: name.to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
         caller_type: "http",

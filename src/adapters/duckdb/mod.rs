@@ -25,6 +25,7 @@ mod fetch;
 mod http_calls;
 mod job;
 mod lock;
+mod look;
 mod memory_file;
 mod numbers;
 mod open;
@@ -43,7 +44,7 @@ pub use open::{DuckDbSettings, OpenError, SetupStatement};
 use job::{Cancelled, Reply, Work};
 use mxcp_actors::model::sql_value::{SqlRows, SqlValue};
 use mxcp_actors::ports::PortFuture;
-use mxcp_actors::ports::sql_engine::{SqlCaller, SqlEngine, SqlError, SqlQuery};
+use mxcp_actors::ports::sql_engine::{SqlAccess, SqlCaller, SqlEngine, SqlError, SqlQuery};
 use pool::Pool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +83,7 @@ impl DuckDbEngine {
     ) -> Result<SqlRows, SqlError> {
         let arguments = arguments.into_iter().map(|(name, text)| (name, SqlValue::Text(text))).collect();
         let caller = Arc::new(SqlCaller::default());
-        self.query(SqlQuery { sql: sql.into(), arguments, caller, deadline, row_limit }).await
+        self.query(SqlQuery { sql: sql.into(), arguments, caller, deadline, row_limit, access: SqlAccess::Full }).await
     }
 
     /// Stops what runs, waits for it, and closes the database. Later queries are refused. Blocks;

@@ -2,9 +2,10 @@
 
 use super::capi::{Activity, Connection, QueryResult, Statement, StatementKind};
 use super::job::JobControl;
-use super::rows::{self, ReadError};
+use super::look;
+use super::rows::{self, Limits, ReadError};
 use mxcp_actors::model::sql_value::SqlRows;
-use mxcp_actors::ports::sql_engine::{SqlError, SqlQuery};
+use mxcp_actors::ports::sql_engine::{SqlAccess, SqlError, SqlQuery};
 
 /// A statement that a connection keeps.
 #[derive(Debug)]
@@ -135,8 +136,14 @@ fn run(
 
 fn read(result: Result<QueryResult<'_>, String>, query: &SqlQuery, control: &JobControl) -> Result<SqlRows, SqlError> {
     let mut result = result.map_err(SqlError::Failed)?;
-    rows::read(&mut result, query.row_limit, || control.is_cancelled()).map_err(|error| match error {
+    let bytes = (query.access == SqlAccess::Look).then_some(look::BYTES_MAX);
+    let limits = Limits { rows: query.row_limit, bytes };
+    rows::read(&mut result, limits, || control.is_cancelled()).map_err(|error| match error {
         ReadError::Failed(message) => SqlError::Failed(message),
+        ReadError::TooMuch => {
+            let most = look::BYTES_MAX;
+            SqlError::Failed(format!("the query returned more than {most} bytes; select fewer columns, or add a LIMIT"))
+        }
         ReadError::TooMany => SqlError::TooManyRows(query.row_limit),
         ReadError::Cancelled => SqlError::Unavailable,
     })

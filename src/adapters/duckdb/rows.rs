@@ -2,6 +2,7 @@
 
 use super::capi::{Cell, Fields, Kind, QueryResult, ResultShape, Vector};
 use super::fetch::FETCH_FUNCTION;
+use super::look;
 use super::numbers;
 use super::times;
 use base64::Engine as _;
@@ -20,19 +21,30 @@ pub(super) enum ReadError {
     Failed(String),
     /// More rows than allowed.
     TooMany,
+    /// More bytes than allowed.
+    TooMuch,
     /// Nobody waits for them any more.
     Cancelled,
 }
 
+/// How much of a result is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The most rows.
+    pub(super) rows: usize,
+    /// The most bytes, about, where somebody counts them.
+    pub(super) bytes: Option<usize>,
+}
+
 /// Reads a result to its end.
 ///
-/// Rows past `limit` are not computed: the first one ends the statement.
+/// Rows past the limits are not computed: the first one ends the statement.
 ///
 /// # Errors
 /// See [`ReadError`].
 pub(super) fn read(
     result: &mut QueryResult<'_>,
-    limit: usize,
+    limits: Limits,
     is_cancelled: impl Fn() -> bool,
 ) -> Result<SqlRows, ReadError> {
     if result.shape() == ResultShape::Nothing {
@@ -45,15 +57,24 @@ pub(super) fn read(
     // Copying a map is cheaper than filling one: nothing is hashed.
     let empty: Map<String, Value> = names.iter().map(|name| (name.clone(), Value::Null)).collect();
     let mut rows = Vec::new();
+    let mut bytes_left = limits.bytes;
     while let Some(chunk) = result.next_chunk().map_err(ReadError::Failed)? {
         if is_cancelled() {
             return Err(ReadError::Cancelled);
         }
-        if rows.len() + chunk.len() > limit {
+        if rows.len() + chunk.len() > limits.rows {
             return Err(ReadError::TooMany);
         }
         let columns = chunk.columns();
-        rows.extend((0..chunk.len()).map(|row| object(&empty, &columns, row)));
+        let Some(left) = &mut bytes_left else {
+            rows.extend((0..chunk.len()).map(|row| object(&empty, &columns, row)));
+            continue;
+        };
+        for row in (0..chunk.len()).map(|row| object(&empty, &columns, row)) {
+            let weight = row.iter().map(|(name, value)| name.len() + look::weight(value)).sum();
+            *left = left.checked_sub(weight).ok_or(ReadError::TooMuch)?;
+            rows.push(row);
+        }
     }
     Ok(SqlRows { columns: names.into_iter().map(|name| Column { name }).collect(), rows })
 }

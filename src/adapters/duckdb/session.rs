@@ -4,11 +4,13 @@ use super::capi::{Activity, CallerSlot, Callers, Connection, Database, Interrupt
 use super::fetch::{Fetches, SECRET_LENGTH_MIN};
 use super::http_calls::{self, Rewritten};
 use super::job::JobControl;
+use super::look::{self, Tables};
 use super::prepared::{Prepared, RunError, run_once};
-use mxcp_actors::model::sql_value::SqlRows;
-use mxcp_actors::ports::sql_engine::{SqlError, SqlQuery};
+use mxcp_actors::model::sql_value::{SqlRows, SqlValue};
+use mxcp_actors::ports::sql_engine::{SqlAccess, SqlError, SqlQuery};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many statements a connection keeps prepared; the one unused for longest goes first.
 const STATEMENTS_MAX: usize = 512;
@@ -64,7 +66,10 @@ impl Session {
     /// As [`SqlError`]; what a cancelled query answers is read by nobody.
     pub(super) fn query(&mut self, query: &SqlQuery, control: &Arc<JobControl>) -> Result<SqlRows, SqlError> {
         let _serving = Serving::begin(&self.slot, query);
-        let answer = self.run(query, control);
+        let answer = match query.access {
+            SqlAccess::Full => self.run(query, control),
+            SqlAccess::Look => self.look(query, control),
+        };
         answer.map_err(|error| without_token(error, query.caller.external_token.expose()))
     }
 
@@ -111,6 +116,58 @@ impl Session {
             Some(rewritten) => self.run_fetching(rewritten, query, control),
             None => self.run_text(query, control, Keeping::Allowed),
         }
+    }
+
+    /// Runs a text that somebody else than the operator wrote, if it does nothing but look at tables.
+    /// It is not kept: it will hardly come again.
+    fn look(&mut self, query: &SqlQuery, control: &Arc<JobControl>) -> Result<SqlRows, SqlError> {
+        let functions = self.callers.known_functions().get(|| {
+            let rows = self.ask(look::FUNCTIONS, Vec::new(), control)?;
+            Ok::<_, SqlError>(rows.rows.iter().filter_map(|row| Some(row.get("name")?.as_str()?.to_owned())).collect())
+        })?;
+        let sql = SqlValue::Text(query.sql.to_string());
+        let tree = self.ask(look::PARSE, vec![("sql".to_owned(), sql)], control)?;
+        let tree = tree.rows.first().and_then(|row| row.get("tree")?.as_str()).unwrap_or_default();
+        let tables = Tables::read(&self.ask(look::TABLES, Vec::new(), control)?.rows);
+        look::judge(tree, &functions, &tables).map_err(SqlError::Failed)?;
+        self.connection.run("BEGIN TRANSACTION READ ONLY").map_err(SqlError::Failed)?;
+        let rows = self.run_looking(query, control);
+        self.recover();
+        rows
+    }
+
+    fn run_looking(&self, query: &SqlQuery, control: &Arc<JobControl>) -> Result<SqlRows, SqlError> {
+        let mut statements = self.connection.extract(&query.sql).map_err(SqlError::Failed)?;
+        match (statements.next(), statements.remaining()) {
+            (Some(statement), 0) => {
+                let mut statement = statement.map_err(SqlError::Failed)?;
+                if statement.kind() != StatementKind::Select {
+                    return Err(SqlError::Failed("only a SELECT can be run here".to_owned()));
+                }
+                run_once(&mut statement, None, query, control)
+            }
+            _ => Err(SqlError::Failed("only one statement can be run here".to_owned())),
+        }
+    }
+
+    /// Runs a statement of our own.
+    fn ask(
+        &self,
+        sql: &str,
+        arguments: Vec<(String, SqlValue)>,
+        control: &Arc<JobControl>,
+    ) -> Result<SqlRows, SqlError> {
+        let query = SqlQuery {
+            sql: sql.into(),
+            arguments,
+            caller: Arc::default(),
+            deadline: Duration::MAX,
+            row_limit: usize::MAX,
+            access: SqlAccess::Full,
+        };
+        let mut statements = self.connection.extract(sql).map_err(SqlError::Failed)?;
+        let statement = statements.next().ok_or(SqlError::Unavailable)?;
+        run_once(&mut statement.map_err(SqlError::Failed)?, None, &query, control)
     }
 
     /// Runs a text whose calls send requests. It is not kept: its plan is for what was fetched.
@@ -270,7 +327,6 @@ fn without_token(error: SqlError, token: &str) -> SqlError {
 mod tests {
     use super::*;
     use mxcp_actors::ports::sql_engine::SqlCaller;
-    use std::time::Duration;
 
     fn session() -> Session {
         let database = Arc::new(Database::open(None, &[]).unwrap());
@@ -289,6 +345,7 @@ mod tests {
                 caller: Arc::new(SqlCaller::default()),
                 deadline: Duration::MAX,
                 row_limit: 1000,
+                access: SqlAccess::Full,
             };
             session.query(&query, &Arc::default()).unwrap();
         }

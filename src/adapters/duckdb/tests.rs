@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 mod engine;
 mod fetching;
 mod identity;
+mod looking;
 mod values;
 
 const LONG: Duration = Duration::from_mins(1);
@@ -38,6 +39,7 @@ fn ask(sql: impl Into<Arc<str>>) -> SqlQuery {
         caller: Arc::new(SqlCaller::default()),
         deadline: LONG,
         row_limit: 100_000,
+        access: mxcp_actors::ports::sql_engine::SqlAccess::Full,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Typed readers over a tree that go on after a fault, so that a person sees them all at once.
 
+mod condition;
+mod place;
 mod scalars;
 mod source;
 mod table;

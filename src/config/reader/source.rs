@@ -11,6 +11,8 @@ pub(in crate::config) struct Source<'a> {
     pub(super) file: PathBuf,
     /// Replaces references; `None` where texts mean just what they say.
     pub(super) references: Option<References<'a>>,
+    /// What the file says, to point at places in it.
+    pub(super) text: Option<String>,
     /// Faults so far.
     faults: RefCell<Vec<ConfigError>>,
     /// Things that deserve a look so far.
@@ -35,10 +37,16 @@ impl<'a> Source<'a> {
         Self {
             file: file.to_owned(),
             references,
+            text: None,
             faults: RefCell::default(),
             warnings: RefCell::default(),
             literal_secrets: RefCell::default(),
         }
+    }
+
+    /// The same with what the file says.
+    pub(in crate::config) fn with_text(self, text: String) -> Self {
+        Self { text: Some(text), ..self }
     }
 
     /// Notes a fault.

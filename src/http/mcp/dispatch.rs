@@ -2,17 +2,19 @@
 
 use super::McpState;
 use super::answer::Answer;
+use super::documents::Documents;
 use super::envelope::{MessageId, Params, text};
 use super::error::Fault;
 use super::revision::Era;
 use super::subscription::Subscription;
-use super::tools;
+use super::{reads, tools};
 use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 use mxcp_actors::mcp_sessions::McpSession;
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::principal::Principal;
 use mxcp_actors::model::scope::ScopeSet;
-use mxcp_actors::tool_calls::CallTool;
+use mxcp_actors::tool_calls::{CallTool, CallToolError, ToolResult};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -58,11 +60,11 @@ impl Request<'_> {
         let documents = &self.state.shared.documents;
         let ready = |result: &str| Ok(Outcome::Ready(Answer::result_json(&self.id, result)));
         match (self.era, self.method) {
-            (_, "tools/call") => self.call_tool(),
-            (_, "tools/list") => match self.params.cursor {
-                None => ready(&documents.tools(self.era, self.principal)),
-                Some(_) => Err(Fault::InvalidParams("the cursor is not one of this server".to_owned())),
-            },
+            (_, "tools/call") => self.call(EndpointKind::Tool),
+            (_, "resources/read") if documents.listings().has(EndpointKind::Resource) => {
+                self.call(EndpointKind::Resource)
+            }
+            (_, "prompts/get") if documents.listings().has(EndpointKind::Prompt) => self.call(EndpointKind::Prompt),
             (Era::Modern, "server/discover") => ready(documents.discovery()),
             (Era::Modern, "subscriptions/listen") => {
                 Subscription::read(self.id, self.params, documents).map(Outcome::Subscription)
@@ -76,21 +78,43 @@ impl Request<'_> {
                 let (revision, result) = documents.initialized(&requested);
                 Ok(Outcome::Initialize(Answer::result_json(&self.id, result), revision))
             }
-            (_, method) => Err(Fault::UnknownMethod(method.to_owned())),
+            (era, method) => match documents.listings().of(method, era, self.principal) {
+                Some(listing) => self.whole_list().and_then(|()| ready(&listing)),
+                None => Err(Fault::UnknownMethod(method.to_owned())),
+            },
         }
     }
 
-    fn call_tool(self) -> Result<Outcome, Fault> {
-        let name = self.params.name.and_then(text).map(String::from);
-        let name = name.ok_or_else(|| Fault::InvalidParams("params.name is missing or no string".to_owned()))?;
-        if let Some(needed) = self.state.tools.catalog().missing_scopes(&name, self.principal) {
+    /// Every list is one page.
+    fn whole_list(&self) -> Result<(), Fault> {
+        match self.params.cursor {
+            None => Ok(()),
+            Some(_) => Err(Fault::InvalidParams("the cursor is not one of this server".to_owned())),
+        }
+    }
+
+    /// What is called: the name, or of a resource the URI.
+    fn subject(&self, kind: EndpointKind) -> Result<String, Fault> {
+        let (member, key) = match kind {
+            EndpointKind::Tool | EndpointKind::Prompt => (self.params.name, "name"),
+            EndpointKind::Resource => (self.params.uri, "uri"),
+        };
+        let subject = member.and_then(text).map(String::from);
+        subject.ok_or_else(|| Fault::InvalidParams(format!("params.{key} is missing or no string")))
+    }
+
+    fn call(self, kind: EndpointKind) -> Result<Outcome, Fault> {
+        let name = self.subject(kind)?;
+        if let Some(needed) = self.state.tools.catalog().missing_scopes(kind, &name, self.principal) {
             let needed = needed.clone();
             return Ok(Outcome::MissingScopes { operation: name, needed });
         }
+        let arguments = if kind == EndpointKind::Resource { None } else { self.params.arguments };
         let call = CallTool {
             principal: Arc::clone(self.principal),
+            kind,
             name: name.clone(),
-            arguments: arguments(self.params.arguments)?,
+            arguments: read_arguments(arguments)?,
             caller_type: "http",
             trace_id: self.trace_id,
             external_token: None,
@@ -107,15 +131,18 @@ impl Request<'_> {
                     () = in_flight.cancelled() => return Answer::none(),
                 },
             };
-            match tools::render(&name, &outcome, era, &state.shared.documents) {
-                Ok(result) => Answer::result(&id, &result),
-                Err(fault) => Answer::fault(Some(&id), &fault, era),
-            }
+            let documents = &state.shared.documents;
+            let answer = match kind {
+                EndpointKind::Tool => tools::render(&name, &outcome, era, documents).map(|it| Answer::result(&id, &it)),
+                EndpointKind::Resource => read(&name, &outcome, era, documents).map(|it| Answer::result(&id, &it)),
+                EndpointKind::Prompt => use_prompt(&outcome, era, documents).map(|it| Answer::result(&id, &it)),
+            };
+            answer.unwrap_or_else(|fault| Answer::fault(Some(&id), &fault, era))
         })))
     }
 }
 
-fn arguments(json: Option<&RawValue>) -> Result<Map<String, Value>, Fault> {
+fn read_arguments(json: Option<&RawValue>) -> Result<Map<String, Value>, Fault> {
     match json {
         None => Ok(Map::new()),
         // Some clients write out what they leave out.
@@ -123,4 +150,26 @@ fn arguments(json: Option<&RawValue>) -> Result<Map<String, Value>, Fault> {
             .map(Option::unwrap_or_default)
             .map_err(|_| Fault::InvalidParams("params.arguments must be an object".to_owned())),
     }
+}
+
+fn read<'a>(
+    uri: &'a str,
+    outcome: &'a Result<ToolResult, CallToolError>,
+    era: Era,
+    documents: &'a Documents,
+) -> Result<reads::Contents<'a>, Fault> {
+    let result = outcome.as_ref().map_err(Fault::of_read)?;
+    reads::contents(uri, result, era, documents).map_err(|error| {
+        tracing::error!(%error, "the contents of a resource could not be written as a text");
+        Fault::Failed("the contents could not be written as a text".to_owned())
+    })
+}
+
+fn use_prompt<'a>(
+    outcome: &'a Result<ToolResult, CallToolError>,
+    era: Era,
+    documents: &'a Documents,
+) -> Result<reads::Messages<'a>, Fault> {
+    let result = outcome.as_ref().map_err(Fault::of_read)?;
+    Ok(reads::messages(result, era, documents))
 }

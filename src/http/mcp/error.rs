@@ -43,6 +43,14 @@ pub(super) enum Fault {
     UnknownMethod(String),
     #[error("Unknown tool: {0}")]
     UnknownTool(String),
+    #[error("Unknown resource: {0}")]
+    UnknownResource(String),
+    #[error("Unknown prompt: {0}")]
+    UnknownPrompt(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Failed(String),
     #[error("the header Mcp-Session-Id is missing; send initialize first")]
     MissingSession,
     #[error("there is no such session; send initialize again")]
@@ -78,7 +86,15 @@ impl Fault {
             Self::HeaderMismatch(_) => (StatusCode::BAD_REQUEST, ErrorCode::HEADER_MISMATCH),
             Self::UnsupportedVersion(_) => (StatusCode::BAD_REQUEST, ErrorCode::UNSUPPORTED_PROTOCOL_VERSION),
             Self::MalformedParams(_) => (StatusCode::BAD_REQUEST, ErrorCode::INVALID_PARAMS),
-            Self::InvalidParams(_) | Self::UnknownTool(_) => (StatusCode::OK, ErrorCode::INVALID_PARAMS),
+            Self::InvalidParams(_) | Self::UnknownTool(_) | Self::UnknownPrompt(_) => {
+                (StatusCode::OK, ErrorCode::INVALID_PARAMS)
+            }
+            // The modern era has no code of its own for it (MCP 2026-07-28, resources, error handling).
+            Self::UnknownResource(_) => {
+                let code = if era == Era::Modern { ErrorCode::INVALID_PARAMS } else { ErrorCode::RESOURCE_NOT_FOUND };
+                (StatusCode::OK, code)
+            }
+            Self::Refused(_) => (StatusCode::OK, ErrorCode::INVALID_REQUEST),
             Self::UnknownMethod(_) => {
                 let status = if era == Era::Modern { StatusCode::NOT_FOUND } else { StatusCode::OK };
                 (status, ErrorCode::METHOD_NOT_FOUND)
@@ -89,10 +105,11 @@ impl Fault {
                 (status, ErrorCode::INTERNAL_ERROR)
             }
             Self::ProviderUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::INTERNAL_ERROR),
-            Self::Cancelled | Self::Unavailable(_) => (StatusCode::OK, ErrorCode::INTERNAL_ERROR),
+            Self::Failed(_) | Self::Cancelled | Self::Unavailable(_) => (StatusCode::OK, ErrorCode::INTERNAL_ERROR),
         };
         let data = match self {
             Self::UnsupportedVersion(requested) => Some(json!({"supported": SUPPORTED, "requested": requested})),
+            Self::UnknownResource(uri) => Some(json!({"uri": uri})),
             // Also where it is, inside of a stream, too late for a header.
             Self::ProviderUnavailable { retry_after_secs, .. } => Some(json!({"retryAfter": retry_after_secs})),
             Self::NotJson
@@ -107,6 +124,9 @@ impl Fault {
             | Self::InvalidParams(_)
             | Self::UnknownMethod(_)
             | Self::UnknownTool(_)
+            | Self::UnknownPrompt(_)
+            | Self::Refused(_)
+            | Self::Failed(_)
             | Self::MissingSession
             | Self::UnknownSession
             | Self::TooManyStreams(_)
@@ -135,6 +155,8 @@ impl From<CallToolError> for Failure {
     fn from(error: CallToolError) -> Self {
         match error {
             CallToolError::UnknownTool(name) => Self::Protocol(Fault::UnknownTool(name)),
+            CallToolError::UnknownResource(uri) => Self::Protocol(Fault::UnknownResource(uri)),
+            CallToolError::UnknownPrompt(name) => Self::Protocol(Fault::UnknownPrompt(name)),
             CallToolError::Cancelled => Self::Protocol(Fault::Cancelled),
             CallToolError::Unavailable(_) | CallToolError::NotRecorded(_) => {
                 Self::Protocol(Fault::Unavailable(format!("{error}; try again")))
@@ -148,7 +170,32 @@ impl From<CallToolError> for Failure {
             | CallToolError::Withheld(_)
             | CallToolError::Sql(_)
             | CallToolError::WrongResult(_)
+            | CallToolError::Prompt(_)
             | CallToolError::ExternalToken(_) => Self::Result(error.to_string()),
+        }
+    }
+}
+
+impl Fault {
+    /// Why a resource or a prompt brought nothing: their results cannot say that they failed.
+    pub(super) fn of_read(error: &CallToolError) -> Self {
+        let text = error.to_string();
+        match Failure::from(error.clone()) {
+            Failure::Protocol(fault) => fault,
+            Failure::Result(_) => match error {
+                CallToolError::InvalidArguments(_) => Self::InvalidParams(text),
+                CallToolError::Denied(_) | CallToolError::Withheld(_) => Self::Refused(text),
+                CallToolError::UnknownTool(_)
+                | CallToolError::UnknownResource(_)
+                | CallToolError::UnknownPrompt(_)
+                | CallToolError::Sql(_)
+                | CallToolError::WrongResult(_)
+                | CallToolError::Prompt(_)
+                | CallToolError::ExternalToken(_)
+                | CallToolError::Cancelled
+                | CallToolError::NotRecorded(_)
+                | CallToolError::Unavailable(_) => Self::Failed(text),
+            },
         }
     }
 }

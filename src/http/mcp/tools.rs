@@ -103,7 +103,7 @@ impl<'a> TextBlock<'a> {
 
 /// A value as the model reads it: a text as it is, anything else as JSON with an indent of two.
 /// The buffer is there to be used again.
-fn text<'a>(value: &'a Value, buffer: &'a mut Vec<u8>) -> Result<&'a str, Box<dyn std::error::Error>> {
+pub(super) fn text<'a>(value: &'a Value, buffer: &'a mut Vec<u8>) -> Result<&'a str, Box<dyn std::error::Error>> {
     if let Value::String(text) = value {
         return Ok(text);
     }

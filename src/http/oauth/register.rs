@@ -7,6 +7,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use mxcp_actors::authorization::Visitor;
 use mxcp_actors::client_registry::RegisteredClient;
+use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use mxcp_actors::model::client::{AuthMethod, ClientMetadata};
 use mxcp_actors::model::client_keys::ClientKeys;
 use mxcp_actors::model::client_metadata::{MetadataFault, MetadataFields};
@@ -15,15 +16,26 @@ use mxcp_actors::model::signing_key::{KeyFault, KeySet};
 use serde_json::{Map, Value, json};
 
 pub(in crate::http) async fn post(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let Visitor { peer, trace_id, .. } = state.visitor(&request);
     let asked = match check_content_type(&request).and_then(|()| Asked::read(&body)) {
         Ok(asked) => asked,
-        Err(error) => return refuse(&request, &error),
+        Err(error) => {
+            record_unreadable(&state, &error, &peer, trace_id);
+            return refuse(&request, &error);
+        }
     };
-    let Visitor { peer, trace_id, .. } = state.visitor(&request);
     match state.handles.client_registry.register_client(asked.metadata, peer, trace_id).await {
         Ok(registered) => render(&registered, asked.application_type),
         Err(error) => registration_refused(&request, &error),
     }
+}
+
+/// Records a request that never came as far as the registry; of many, the number.
+fn record_unreadable(state: &AppState, error: &OAuthError, peer: &str, trace_id: Option<String>) {
+    let caller = AuditCaller { caller_type: "http".to_owned(), trace_id, ..AuditCaller::default() };
+    let event = AuditEvent::auth("auth.registration_refused", OperationStatus::Error, caller);
+    let event = event.with_error(error.to_string()).with_details(json!({"peer": peer}));
+    state.handles.audit_log.record_repeated(event);
 }
 
 /// JSON by name only: a page of another site could send anything else without asking first.

@@ -18,6 +18,7 @@ use connect::Snippet;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
 use mxcp_actors::authorization::{ChoicePrompt, ConsentPrompt, LoginOffer, PasswordPrompt, Visit};
+use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::scope_hierarchy::Reach;
 use mxcp_actors::tool_calls::ToolCatalog;
@@ -74,7 +75,7 @@ impl Home {
     /// Collects what there is to say.
     #[must_use]
     pub fn new(project: &str, base_url: &str, catalog: &ToolCatalog, required_scopes: &ScopeSet) -> Self {
-        let tools = catalog.iter().map(|entry| ToolLine {
+        let tools = catalog.of_kind(EndpointKind::Tool).map(|entry| ToolLine {
             needed: required_scopes.union(&entry.definition.scopes),
             name: entry.definition.name.clone(),
             description: entry.definition.description.clone(),

@@ -12,6 +12,7 @@
 use super::{Connection, c_text, fetch_function};
 use crate::adapters::duckdb::fetch::{Fetcher, Fetches};
 use crate::adapters::duckdb::lock::Lock;
+use crate::adapters::duckdb::look::KnownFunctions;
 use duckdb::ffi;
 use mxcp_actors::ports::sql_engine::SqlCaller;
 use std::cell::Cell;
@@ -94,12 +95,18 @@ impl CallerSlot {
 pub(crate) struct Callers {
     slots: Lock<HashMap<u64, Arc<CallerSlot>>>,
     fetcher: Option<Arc<dyn Fetcher>>,
+    known_functions: KnownFunctions,
 }
 
 impl Callers {
     /// No connections yet; without `fetcher` no requests can be sent.
     pub(crate) fn new(fetcher: Option<Arc<dyn Fetcher>>) -> Self {
-        Self { slots: Lock::default(), fetcher }
+        Self { fetcher, ..Self::default() }
+    }
+
+    /// What SQL of strangers may call.
+    pub(crate) fn known_functions(&self) -> &KnownFunctions {
+        &self.known_functions
     }
 
     /// What sends requests.

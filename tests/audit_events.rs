@@ -1,0 +1,90 @@
+//! What the audit log holds of signing in, from registration to sign-out.
+
+use crate::common::{OAuthClient, Setup, TestApp};
+use crate::daemon_process::{mxcp, run};
+use serde_json::{Value, json};
+
+fn names(app: &TestApp) -> Vec<String> {
+    app.audit().iter().map(|record| record["operation_name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn named(app: &TestApp, name: &str) -> Vec<Value> {
+    app.audit().into_iter().filter(|record| record["operation_name"] == name).collect()
+}
+
+#[tokio::test]
+async fn the_life_of_a_login_is_in_the_log_and_found_by_its_kind() {
+    let app = TestApp::start().await;
+    let client = OAuthClient::register(&app).await;
+    let tokens = client.tokens(&app, "ada").await;
+    app.whoami(&tokens.access).await;
+    client.refresh(&app, &tokens.refresh).await;
+    client.refresh(&app, "made up").await;
+    let tokens = client.tokens(&app, "ada").await;
+    client.revoke(&app, &tokens.refresh).await;
+    let happened = names(&app);
+    for event in [
+        "auth.client_registered",
+        "auth.login_started",
+        "auth.consent_given",
+        "auth.login_succeeded",
+        "auth.token_issued",
+        "auth.token_refreshed",
+        "auth.token_refused",
+        "auth.session_ended",
+        "auth.token_revoked",
+    ] {
+        assert!(happened.contains(&event.to_owned()), "{event} is missing in {happened:?}");
+    }
+    let shown = run(mxcp(app.project().root()).args(["log", "--since", "24h"]));
+    assert!(shown.lines().filter(|line| line.contains("auth")).count() >= 9, "{shown}");
+    for record in app.audit() {
+        assert!(record["signature"].is_null() && record["execution_events"] == json!([]), "{record}");
+        assert!(record["record_hash"].is_string(), "{record}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_made_up_tokens_is_one_record_and_a_number() {
+    let mut app = TestApp::start().await;
+    for _ in 0..50 {
+        assert_eq!(app.status_with("mxcp_at_made-up").await, 401);
+    }
+    let no_token = app.get("/mcp").send().await.unwrap();
+    assert_eq!(no_token.status(), 401);
+    app.begin_stop().wait();
+    let refused = named(&app, "auth.access_refused");
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0]["trace_id"].is_string());
+    assert_eq!(refused[1]["input_data"]["repeated"], 49);
+}
+
+#[tokio::test]
+async fn who_cannot_register_or_begin_a_login_is_recorded() {
+    let app = TestApp::start().await;
+    let refused = app.post("/register").json(&json!({"redirect_uris": ["not a uri"]})).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let refused = app.get("/authorize?client_id=nobody&response_type=code").send().await.unwrap();
+    assert!(refused.status().is_client_error());
+    // What nobody waits for is written before what somebody waits for.
+    OAuthClient::register(&app).await;
+    let record = named(&app, "auth.registration_refused").remove(0);
+    assert_eq!((&record["operation_status"], &record["input_data"]["peer"]), (&json!("error"), &json!("127.0.0.1")));
+    let record = named(&app, "auth.authorization_refused").remove(0);
+    assert!(record["error"].as_str().unwrap().contains("not registered"), "{record}");
+}
+
+#[tokio::test]
+async fn the_log_of_a_test_daemon_is_whole_at_its_end() {
+    let mut app =
+        TestApp::with(Setup { audit: json!({"enabled": true, "max_file_size": 4096}), ..Setup::default() }).await;
+    for _ in 0..3 {
+        let tokens = OAuthClient::register(&app).await.tokens(&app, "ada").await;
+        app.whoami(&tokens.access).await;
+        app.restart().await;
+    }
+    app.begin_stop().wait();
+    let path = app.project().root().join("audit/logs-default.jsonl");
+    let found = mxcp::adapters::jsonl_audit::verify(&path).unwrap();
+    assert!(found.is_intact() && found.files > 3, "{found:?}");
+}
