@@ -3,7 +3,7 @@
 //! | actor | owns | rank | asks | tells | timers |
 //! | --- | --- | --- | --- | --- | --- |
 //! | [`authorization`] | turns of codes | 3 | `client_registry`, `authorization_codes`, `sessions`, the provider | `audit_log` | none |
-//! | [`tool_calls`] (per worker) | a share of the catalogue | 3 | `policy`, `token_refresh`, the SQL engine | `audit_log` | none |
+//! | [`tool_calls`] (per worker) | a share of the catalogue of endpoints | 3 | `policy`, `token_refresh`, the SQL engine | `audit_log` | none |
 //! | [`token_refresh`] | refreshes and revocations under way | 2 | `sessions`, the provider | `audit_log` | refresh |
 //! | [`authorization_codes`] | logins, codes, consents | 1 | none | none | expiry |
 //! | [`sessions`] | sessions and tokens | 1 | none | `audit_log` | expiry |

@@ -62,7 +62,7 @@ impl Served {
         }
         let told = || fs::read_to_string(project.root().join("serve.log")).unwrap();
         let address = address.unwrap_or_else(|| panic!("not started: {}", told()));
-        Self { process, address, http: Client::new() }
+        Self { process, address, http: Client::builder().build().unwrap() }
     }
 
     async fn answer(&self) -> Value {
@@ -108,7 +108,8 @@ fn segments(project: &Project) -> Vec<PathBuf> {
     let entries = fs::read_dir(project.root().join("audit")).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.to_string_lossy().contains(".jsonl"));
-    paths.sort();
+    // Several begun within one second do not sort by their names.
+    paths.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
     paths
 }
 

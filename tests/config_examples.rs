@@ -43,7 +43,7 @@ fn every_example_of_a_user_configuration_loads() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         let is_missing = name == "persistence-sled.yml" && !StoreKind::Sled.is_built();
-        if path.is_dir() || is_missing || ["full-site.yaml", "full-tool.yaml"].contains(&name) {
+        if path.is_dir() || is_missing || (name.starts_with("full-")) {
             continue;
         }
         let configuration = load_user(PLAIN_SITE, &read(name)).unwrap_or_else(|errors| panic!("{name}:\n{errors}"));
@@ -197,6 +197,27 @@ fn full_yaml_names_every_key_that_a_user_configuration_may_have() {
 fn full_site_yaml_names_every_key_that_a_site_file_may_have() {
     let keys = known_keys(&read("full-site.yaml"), |text| Project::new(text).errors());
     assert_names_every_key("full-site.yaml", &keys, 25);
+}
+
+#[test]
+fn the_files_of_resources_and_prompts_name_every_key_that_they_may_have() {
+    for (name, place) in [("full-resource.yaml", "resources/r.yml"), ("full-prompt.yaml", "prompts/p.yml")] {
+        let load = |text: &str| {
+            let project = Project::new(PLAIN_SITE);
+            project.write(place, text);
+            project
+        };
+        assert_eq!(load(&read(name)).errors(), [] as [String; 0], "{name}");
+        assert_eq!(load(&read(name)).load().unwrap().warnings, [] as [String; 0], "{name}");
+        let mut value: Value = serde_yaml::from_str(&read(name)).unwrap();
+        let kind = value.as_object().unwrap().keys().next_back().unwrap().clone();
+        value[&kind]["0123456789"] = Value::Null;
+        let errors = load(&value.to_string()).errors();
+        let (_, keys) = errors[0].split_once("unknown key; the keys here are ").unwrap();
+        // Prompts have a type of their result already.
+        let keys = keys.split(", ").filter(|key| kind != "prompt" || *key != "return").map(str::to_owned);
+        assert_names_every_key(name, &keys.collect::<Vec<_>>(), 8);
+    }
 }
 
 #[test]

@@ -9,13 +9,13 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
-const SITE: &str = r#"
+const SITE: &str = r"
 mxcp: 1
 project: bookshop
 profile: default
 sql_tools: {enabled: true, list_tables: {description: All our tables}}
 profiles: {default: {audit: {enabled: true}}}
-"#;
+";
 
 const STATUS: &str = r#"
 resource:
@@ -359,4 +359,25 @@ fn the_command_line_has_the_last_word_about_built_in_tools() {
     assert_eq!((tools(None), tools(Some(true)), tools(Some(false))), (3, 3, 0));
     project.write("mxcp-site.yml", "mxcp: 1\nproject: bookshop\nprofile: default\n");
     assert_eq!((tools(None), tools(Some(true)), tools(Some(false))), (0, 3, 0));
+}
+
+#[tokio::test]
+async fn policies_of_the_profile_judge_every_kind_and_the_built_in_tools() {
+    let user = json!({"mxcp": 1, "projects": {"bookshop": {"profiles": {"default": {"auth": {"policies": {
+        "input": [{"condition": "user.role == 'anonymous'", "action": "deny", "reason": "sign in first"}],
+    }}}}}}});
+    let app = start(project().with_user(&user.to_string())).await;
+    let query = json!({"sql": "SELECT 1"});
+    for (method, params) in [
+        ("tools/call", json!({"name": "hello"})),
+        ("tools/call", json!({"name": "execute_sql_query", "arguments": query})),
+        ("tools/call", json!({"name": "list_tables"})),
+        ("resources/read", json!({"uri": "shop://status"})),
+        ("prompts/get", json!({"name": "review", "arguments": {"title": "x"}})),
+    ] {
+        let (_, answer) = ask(&app, method, params).await;
+        assert!(answer.to_string().contains("Policy enforcement failed: sign in first"), "{method}: {answer}");
+    }
+    assert!(app.audit().iter().all(|record| record["policy_decision"] == "deny"));
+    assert_eq!(app.audit().len(), 5);
 }

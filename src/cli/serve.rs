@@ -22,7 +22,7 @@ pub(super) struct ServeArgs {
     /// Keep no MCP session between requests
     #[arg(long)]
     stateless: bool,
-    /// Whether to offer execute_sql_query, list_tables and get_table_schema; otherwise as mxcp-site.yml says
+    /// Whether to offer tools that run SQL of their callers, which can only look; otherwise as mxcp-site.yml says
     #[arg(long, value_name = "BOOLEAN")]
     sql_tools: Option<bool>,
     /// Serve what can be served when some endpoint files are faulty

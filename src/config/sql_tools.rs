@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Where they are switched on, for errors that name a file.
 const PLACE: &str = "mxcp-site.yml (sql_tools)";
 /// The longest SQL of a caller, in characters.
-const SQL_MAX: u64 = 100_000;
+const SQL_MAX: u64 = 20_000;
 
 const LIST_TABLES: &str = "SELECT table_name AS name, table_type AS type FROM information_schema.tables \
      WHERE table_catalog = current_database() AND table_schema = 'main' ORDER BY table_name";

@@ -28,7 +28,7 @@ async fn the_sql_of_a_caller_is_run_only_to_look_and_under_the_policies() {
         returns: None,
         policies: definition.policies.clone(),
     };
-    let book = PolicyBook::compile(vec![endpoint]).unwrap();
+    let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint]).unwrap();
     let tools = rig.start_worker(ToolCatalog::build(vec![definition]).unwrap(), book);
     rig.sql.answer_with(Ok(FakeSql::rows(&json!([{"n": 1}]))));
     let call = |sql: &str| calls::call("execute_sql_query", &json!({"sql": sql}));

@@ -157,7 +157,7 @@ fn read<'a>(
     outcome: &'a Result<ToolResult, CallToolError>,
     era: Era,
     documents: &'a Documents,
-) -> Result<reads::Contents<'a>, Fault> {
+) -> Result<reads::ReadResource<'a>, Fault> {
     let result = outcome.as_ref().map_err(Fault::of_read)?;
     reads::contents(uri, result, era, documents).map_err(|error| {
         tracing::error!(%error, "the contents of a resource could not be written as a text");
@@ -169,7 +169,7 @@ fn use_prompt<'a>(
     outcome: &'a Result<ToolResult, CallToolError>,
     era: Era,
     documents: &'a Documents,
-) -> Result<reads::Messages<'a>, Fault> {
+) -> Result<reads::UsedPrompt<'a>, Fault> {
     let result = outcome.as_ref().map_err(Fault::of_read)?;
     Ok(reads::messages(result, era, documents))
 }

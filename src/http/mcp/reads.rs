@@ -13,7 +13,7 @@ use serde_json::Value;
 /// The result of a read, as [`rmcp::model::ReadResourceResult`] has it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Contents<'a> {
+pub(super) struct ReadResource<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     result_type: Option<ResultType>,
     contents: [Content<'a>; 1],
@@ -44,11 +44,11 @@ pub(super) fn contents<'a>(
     ToolResult { value, entry }: &'a ToolResult,
     era: Era,
     documents: &'a Documents,
-) -> Result<Contents<'a>, Box<dyn std::error::Error>> {
+) -> Result<ReadResource<'a>, Box<dyn std::error::Error>> {
     let mut buffer = Vec::new();
     let content = Content { uri, mime_type: mime_type(&entry.definition), text: text(value, &mut buffer)?.to_owned() };
     let is_modern = era == Era::Modern;
-    Ok(Contents {
+    Ok(ReadResource {
         result_type: is_modern.then_some(ResultType::COMPLETE),
         contents: [content],
         ttl_ms: is_modern.then_some(0),
@@ -67,7 +67,7 @@ fn mime_type(definition: &ToolDefinition) -> Option<&str> {
 /// A prompt with its arguments in it, as [`rmcp::model::GetPromptResult`] has it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Messages<'a> {
+pub(super) struct UsedPrompt<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     result_type: Option<ResultType>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ pub(super) fn messages<'a>(
     ToolResult { value, entry }: &'a ToolResult,
     era: Era,
     documents: &'a Documents,
-) -> Messages<'a> {
+) -> UsedPrompt<'a> {
     let message = |message: &'a Value| {
         let text = message.get("prompt")?.as_str()?;
         let is_assistant = message.get("role").and_then(Value::as_str) == Some(PromptRole::Assistant.as_str());
@@ -102,7 +102,7 @@ pub(super) fn messages<'a>(
         Some(Message { role: role.as_str(), content: Text { r#type: "text", text } })
     };
     let is_modern = era == Era::Modern;
-    Messages {
+    UsedPrompt {
         result_type: is_modern.then_some(ResultType::COMPLETE),
         description: entry.definition.description.as_deref(),
         messages: value.as_array().into_iter().flatten().filter_map(message).collect(),
