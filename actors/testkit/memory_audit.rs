@@ -1,12 +1,29 @@
 //! An audit store in memory that can be told to fail.
 
+use super::seeded_entropy::SeededEntropy;
+use super::tokio_clock::TokioClock;
+use crate::audit_log::{AuditLogHandle, AuditPorts};
+use crate::mailbox::EndGuard;
 use crate::model::audit_event::{AuditRecord, OnFailure};
 use crate::model::audit_filter::AuditFilter;
 use crate::ports::audit_store::AuditStore;
 use crate::ports::{StoreError, StoreResult};
+use actix::Arbiter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Mutex;
+
+/// An audit log that keeps its records in memory. Needs actix's system.
+#[must_use]
+pub fn log_in_memory() -> AuditLogHandle {
+    let (ended, _) = tokio::sync::mpsc::unbounded_channel();
+    let ports = AuditPorts {
+        store: Arc::new(MemoryAudit::default()),
+        clock: Arc::new(TokioClock::default()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    AuditLogHandle::start(&Arbiter::current(), ports, 0, EndGuard::new("audit_log", ended))
+}
 
 /// Keeps records in a list.
 #[derive(Debug, Default)]

@@ -158,3 +158,69 @@ impl LiveLog {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
+    use mxcp_actors::model::audit_filter::AuditName;
+    use mxcp_actors::testkit::memory_audit::log_in_memory;
+
+    async fn record(log: &AuditLogHandle, times: usize, name: &str) {
+        let event = AuditEvent::auth(name, OperationStatus::Success, AuditCaller::default());
+        for outcome in futures_util::future::join_all((0..times).map(|_| log.record(event.clone()))).await {
+            outcome.unwrap();
+        }
+    }
+
+    async fn next(live: &mut LiveLog, count: usize) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(live.next().await.unwrap().unwrap().sequence);
+        }
+        numbers
+    }
+
+    #[actix_web::test]
+    async fn what_is_there_and_what_comes_follow_each_other_without_a_gap() {
+        let log = log_in_memory();
+        record(&log, 3 * PAGE + 1, "auth.a").await;
+        let mut live = LiveLog::begin(log.clone(), AuditFilter::default(), Start::After(2)).await.unwrap();
+        record(&log, 10, "auth.b").await;
+        let last = u64::try_from(3 * PAGE + 11).unwrap();
+        assert_eq!(next(&mut live, 3 * PAGE + 9).await, (3..=last).collect::<Vec<_>>());
+    }
+
+    #[actix_web::test]
+    async fn who_is_too_slow_gets_everything_once_all_the_same() {
+        let log = log_in_memory();
+        let mut live = LiveLog::begin(log.clone(), AuditFilter::default(), Start::Newest(5)).await.unwrap();
+        record(&log, 2 * PAGE + 7, "auth.a").await;
+        let first = next(&mut live, 2 * PAGE).await;
+        record(&log, 3, "auth.a").await;
+        let rest = next(&mut live, 10).await;
+        let last = u64::try_from(2 * PAGE + 10).unwrap();
+        assert_eq!([first, rest].concat(), (1..=last).collect::<Vec<_>>());
+    }
+
+    #[actix_web::test]
+    async fn only_what_the_filter_accepts_is_told_of() {
+        let log = log_in_memory();
+        record(&log, 2, "auth.a").await;
+        record(&log, 2, "auth.b").await;
+        let filter = AuditFilter { names: vec![AuditName::Event("b".to_owned())], ..AuditFilter::default() };
+        let mut live = LiveLog::begin(log.clone(), filter, Start::Newest(1)).await.unwrap();
+        record(&log, 400, "auth.a").await;
+        record(&log, 1, "auth.b").await;
+        assert_eq!(next(&mut live, 2).await, [4, 405]);
+    }
+
+    #[actix_web::test]
+    async fn a_log_that_ends_before_the_number_that_is_known_is_told_from_its_begin() {
+        let log = log_in_memory();
+        record(&log, 2, "auth.a").await;
+        let mut live = LiveLog::begin(log.clone(), AuditFilter::default(), Start::After(1_000)).await.unwrap();
+        assert!(live.take_anew());
+        assert_eq!(next(&mut live, 2).await, [1, 2]);
+    }
+}
