@@ -10,8 +10,8 @@ use crate::testkit::rig::{Login, Rig, settings};
 use crate::testkit::samples::{self, scopes};
 use std::sync::Arc;
 
-fn grants(to_all: &str) -> Option<Vec<GrantRule>> {
-    Some(vec![GrantRule::new("true", scopes(to_all)).unwrap()])
+fn grants(to_all: &str) -> Vec<GrantRule> {
+    vec![GrantRule::new("true", scopes(to_all)).unwrap()]
 }
 
 async fn issue(rig: &Rig, text: &str) -> IssuedTokens {
@@ -46,7 +46,7 @@ async fn a_refresh_may_narrow_to_what_follows() {
 async fn a_right_that_was_taken_away_is_gone_from_sessions_that_exist() {
     let rig = Rig::start(Login::Provider).await;
     let tokens = issue(&rig, "mxcp:access write").await;
-    let now = rig.restart_sessions_with_grants(grants("mxcp:access read")).await;
+    let now = rig.restart_sessions_with_grants(Some(grants("mxcp:access read"))).await;
     let principal = principal(&now, &tokens);
     assert_eq!(principal.scopes, scopes("mxcp:access read"));
     assert!(!principal.could_hold(&scopes("write")));
@@ -58,7 +58,7 @@ async fn a_right_that_was_taken_away_is_gone_from_sessions_that_exist() {
 async fn a_token_of_which_nothing_is_left_does_not_work_and_its_refresh_says_why() {
     let rig = Rig::start(Login::Provider).await;
     let tokens = issue(&rig, "read").await;
-    let now = rig.restart_sessions_with_grants(grants("mxcp:access")).await;
+    let now = rig.restart_sessions_with_grants(Some(grants("mxcp:access"))).await;
     assert!(now.verify_access_token(tokens.access_token.expose()).is_err());
     let app = || samples::client("app");
     let refused = now.refresh_tokens(next(&tokens).clone(), app(), None).await;
@@ -70,7 +70,7 @@ async fn a_token_of_which_nothing_is_left_does_not_work_and_its_refresh_says_why
 
 #[actix::test]
 async fn what_was_not_granted_does_not_come_back_by_a_refresh() {
-    let rig = Rig::with_grants(Login::Provider, settings(), grants("read")).await;
+    let rig = Rig::with_grants(Login::Provider, settings(), Some(grants("read"))).await;
     let tokens = issue(&rig, "read").await;
     assert!(works(&rig, &tokens));
     let wider = refresh(&rig, next(&tokens)).await.unwrap();
