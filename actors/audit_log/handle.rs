@@ -1,6 +1,7 @@
 //! What the rest of the house sees of the audit log.
 
 use super::messages::{AuditError, CheckWritable, FlushLog, RecordEvent, RecordRepeated, SubscribeRecords};
+use super::repeats::Flood;
 use super::{AuditLog, AuditPorts, Subscription};
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
 use crate::model::audit_event::{AuditEvent, AuditRecord, OnFailure};
@@ -60,7 +61,20 @@ impl AuditLogHandle {
     /// away: the first of a kind at once, then how many came within a minute. Waits for nothing; when
     /// thousands are waiting already, more are not counted.
     pub fn record_repeated(&self, event: AuditEvent) {
-        if self.address.try_send(RecordRepeated { event }).is_err() {
+        if self.address.try_send(RecordRepeated { event, flood: None }).is_err() {
+            tracing::debug!("an event of a flood was not counted");
+        }
+    }
+
+    /// The same for what comes by the ten thousand in a second: only the first one is a message, made
+    /// by `event`, and the others are counted at `flood`, which belongs to this kind of event alone.
+    pub fn record_flood(&self, flood: &Arc<Flood>, event: impl FnOnce() -> AuditEvent) {
+        if flood.is_only_counted() {
+            return;
+        }
+        let first = RecordRepeated { event: event(), flood: Some(Arc::clone(flood)) };
+        if self.address.try_send(first).is_err() {
+            flood.forget();
             tracing::debug!("an event of a flood was not counted");
         }
     }

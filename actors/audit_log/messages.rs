@@ -1,9 +1,11 @@
 //! What the audit log is told and asked.
 
+use super::repeats::Flood;
 use super::subscription::Subscription;
 use crate::mailbox::Unavailable;
 use crate::model::audit_event::AuditEvent;
 use actix::Message;
+use std::sync::Arc;
 
 /// Why an event is not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +38,8 @@ pub(crate) struct FlushLog;
 #[rtype(result = "()")]
 pub(crate) struct RecordRepeated {
     pub(crate) event: AuditEvent,
+    /// Where others of its kind are counted from now on.
+    pub(crate) flood: Option<Arc<Flood>>,
 }
 
 /// Finds out whether records can be written again, after some could not. Sent before a call is

@@ -16,6 +16,7 @@ mod tests;
 
 pub use handle::AuditLogHandle;
 pub use messages::AuditError;
+pub use repeats::Flood;
 pub use subscription::{Heard, LiveRecord, Subscription};
 
 use crate::mailbox::EndGuard;
@@ -184,7 +185,7 @@ impl Handler<RecordRepeated> for AuditLog {
     type Result = ();
 
     fn handle(&mut self, message: RecordRepeated, ctx: &mut Self::Context) -> Self::Result {
-        let first = self.repeats.admit(message.event, self.ports.clock.now());
+        let first = self.repeats.admit(message.event, message.flood, self.ports.clock.now());
         self.record_unasked(first.into_iter().collect(), ctx);
     }
 }

@@ -9,7 +9,7 @@ use super::messages::{
 use super::scope_refusals::{ScopeRefusal, ScopeRefusals};
 use super::view::AccessTokenView;
 use super::{People, SessionPorts, Sessions};
-use crate::audit_log::AuditLogHandle;
+use crate::audit_log::{AuditLogHandle, Flood};
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
 use crate::model::client::Client;
@@ -92,11 +92,12 @@ impl SessionsHandle {
     }
 
     /// Records that a request was refused for the token that it showed: the first one at once, and
-    /// then how many there were in a minute.
-    pub fn record_token_refusal(&self, reason: &'static str, trace_id: Option<String>) {
-        let caller = AuditCaller { caller_type: "http".to_owned(), trace_id, ..AuditCaller::default() };
-        let event = AuditEvent::auth("auth.access_refused", OperationStatus::Error, caller);
-        self.audit_log.record_repeated(event.with_error(reason));
+    /// then how many there were in a minute. `flood` is the place of that reason alone.
+    pub fn record_token_refusal(&self, flood: &Arc<Flood>, reason: &str, trace_id: impl FnOnce() -> Option<String>) {
+        self.audit_log.record_flood(flood, || {
+            let caller = AuditCaller { caller_type: "http".to_owned(), trace_id: trace_id(), ..AuditCaller::default() };
+            AuditEvent::auth("auth.access_refused", OperationStatus::Error, caller).with_error(reason)
+        });
     }
 
     /// Records what was only counted so far, before the end.

@@ -12,6 +12,7 @@ use super::request_id::RequestId;
 use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use challenges::Challenges;
+use mxcp_actors::audit_log::Flood;
 use mxcp_actors::model::principal::Principal;
 use mxcp_actors::model::resource::Resource;
 use mxcp_actors::model::scope::ScopeSet;
@@ -47,6 +48,8 @@ struct Closed {
     /// The same under the server's other names, by Host header: a client follows the URL in the
     /// challenge and compares what it finds there with the URL that it was given.
     aliases: Vec<(String, Challenges)>,
+    /// Where requests with wrong tokens are counted, by the reason.
+    floods: [Arc<Flood>; 3],
 }
 
 /// Who gives the tokens that open the door.
@@ -108,12 +111,12 @@ pub enum Refusal {
 impl Refusal {
     /// What the audit log says of it. Nothing of a client's first request, which has no token so
     /// that it is told where to get one, nor of what is recorded elsewhere.
-    const fn reason_to_record(self) -> Option<&'static str> {
+    const fn to_record(self) -> Option<(usize, &'static str)> {
         match self {
             Self::NoToken | Self::InsufficientScope => None,
-            Self::InvalidToken => Some("the access token is unknown, expired, revoked, or not for this server"),
-            Self::SeveralTokens => Some("the access token was not sent once, in the header Authorization"),
-            Self::Unavailable => Some("the issuer of access tokens could not be asked"),
+            Self::InvalidToken => Some((0, "the access token is unknown, expired, revoked, or not for this server")),
+            Self::SeveralTokens => Some((1, "the access token was not sent once, in the header Authorization")),
+            Self::Unavailable => Some((2, "the issuer of access tokens could not be asked")),
         }
     }
 }
@@ -159,7 +162,8 @@ impl ResourceGuard {
             anyhow::Ok((host, Challenges::new(origin, scopes)?))
         };
         let aliases = settings.alias_origins.iter().map(alias).collect::<anyhow::Result<_>>()?;
-        let closed = Closed { issuer, sessions, resource, required_scopes, challenges, aliases };
+        let closed =
+            Closed { issuer, sessions, resource, required_scopes, challenges, aliases, floods: Default::default() };
         Ok(Self { door: Door::Closed(Box::new(closed)) })
     }
 
@@ -244,8 +248,9 @@ impl ResourceGuard {
             // Nothing is refused here, but a wrong answer must not open the door either.
             Door::Open(_) => HttpResponse::Forbidden().finish(),
             Door::Closed(closed) => {
-                if let Some(reason) = refusal.reason_to_record() {
-                    closed.sessions.record_token_refusal(reason, RequestId::text_of(request));
+                let recorded = refusal.to_record().and_then(|(at, reason)| Some((closed.floods.get(at)?, reason)));
+                if let Some((flood, reason)) = recorded {
+                    closed.sessions.record_token_refusal(flood, reason, || RequestId::text_of(request));
                 }
                 closed.challenges_for(request).answer(refusal)
             }
