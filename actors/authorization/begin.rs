@@ -67,7 +67,7 @@ impl Authorizer {
         let mut caller = http_caller(visitor.trace_id.as_ref());
         caller.client_id = Some(client.id.clone());
         let event = AuditEvent::auth("auth.login_started", OperationStatus::Success, caller)
-            .with_details(json!({"client_name": client.name}));
+            .with_details(json!({"client_name": client.name, "peer": visitor.peer}));
         Ok(self.record(event).await?)
     }
 

@@ -9,6 +9,7 @@ use crate::model::grant::{LoginPurpose, LoginStage, PendingLogin, SignedIn};
 use crate::model::ids::UserId;
 use crate::model::scope::ScopeSet;
 use crate::ports::password_directory::PasswordDirectory;
+use serde_json::json;
 
 impl Authorizer {
     pub(super) async fn to_password_page(
@@ -72,6 +73,7 @@ impl Authorizer {
         let counted = self.authorization_codes.count_attempt(username.clone(), peer.clone()).await;
         if let Err(error) = counted {
             let event = AuditEvent::auth("auth.rate_limited", OperationStatus::Error, caller);
+            let event = event.with_details(json!({"peer": peer}));
             self.audit_log.record_repeated(event.with_error("too many attempts at a password"));
             return Err(match error {
                 TooManyAttempts::Unavailable(unavailable) => LoginError::Unavailable(unavailable),
@@ -84,8 +86,11 @@ impl Authorizer {
             LoginError::PasswordCheck
         })?;
         let Some(user) = user else {
-            let text = Some("wrong name or password".to_owned());
-            self.record_login("auth.login_failed", OperationStatus::Error, caller, text).await?;
+            // A name that nobody has is not written down: it may be a password in the wrong field.
+            let is_known = directory.find_user(&UserId::of(directory.name(), &username)).is_some();
+            let details = json!({"username": is_known.then_some(username), "peer": peer});
+            let event = AuditEvent::auth("auth.login_failed", OperationStatus::Error, caller).with_details(details);
+            self.record(event.with_error("wrong name or password")).await?;
             return Ok(None);
         };
         caller.user_id = Some(user.id.to_string());

@@ -80,7 +80,11 @@ impl ToolCaller {
             caller,
             duration: self.clock.now().since(started),
             input: Some(input),
-            output: outcome.as_ref().ok().and_then(|value| recorded(&entry, value)).map(|value| tokens.covered(value)),
+            output: outcome
+                .as_ref()
+                .ok()
+                .and_then(|value| recorded(&entry, value))
+                .map(|value| tokens.covered(sensitive.covered(value))),
             // The caller knows what they sent; the log must not learn it from an error.
             error: outcome.as_ref().err().map(|error| cover(error.to_string())),
             policies_evaluated: evaluated,
@@ -138,13 +142,30 @@ impl ToolCaller {
             row_limit: self.query_rows_max,
         };
         let rows = if entry.definition.needs_external_token {
-            self.query_with_token(query, principal, &mut trail.tokens).await?
+            self.query_with_token(query, principal, &mut trail.tokens).await
         } else {
-            self.sql_engine.query(query).await.map_err(CallToolError::Sql)?
+            self.sql_engine.query(query).await.map_err(CallToolError::Sql)
         };
+        let rows = rows.map_err(|error| self.without_data(entry, error))?;
         let value = entry.result.shape(rows).map_err(CallToolError::WrongResult)?;
         entry.result.check(&value).map_err(CallToolError::WrongResult)?;
         self.judge_output(entry, principal, value, trail).await
+    }
+
+    /// An error without what the database says of the data, where rules or marks cover some of it: an
+    /// error goes past them, and `CAST` names in it what it could not convert.
+    fn without_data(&self, entry: &CatalogEntry, error: CallToolError) -> CallToolError {
+        match error {
+            CallToolError::Sql(SqlError::Failed(text))
+                if entry.result.is_sensitive() || self.policy.judges_output(&entry.name) =>
+            {
+                let class = text.split_once(':').map(|(class, _)| class).filter(|class| is_error_class(class));
+                let class = class.unwrap_or("the query failed");
+                let text = format!("{class}; the rest is withheld, because it may hold what is covered in results");
+                CallToolError::Sql(SqlError::Failed(text))
+            }
+            other => other,
+        }
     }
 
     /// Runs a query. When a provider's API does not take the caller's token, once more with another:
@@ -257,6 +278,11 @@ fn statement(
     let sql = arguments.iter().position(|(name, _)| name == SQL_ARGUMENT).map(|at| arguments.swap_remove(at).1);
     let sql = if let Some(SqlValue::Text(sql)) = sql { Arc::from(sql) } else { Arc::default() };
     (sql, arguments, SqlAccess::Look)
+}
+
+/// Whether this is DuckDB's name for a kind of error, such as `Conversion Error`.
+fn is_error_class(text: &str) -> bool {
+    text.len() <= 40 && text.ends_with(" Error") && text.chars().all(|sign| sign.is_ascii_alphabetic() || sign == ' ')
 }
 
 /// What is written down of a result. Nobody knows what in the rows of a built-in tool is sensitive.

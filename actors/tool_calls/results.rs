@@ -52,11 +52,17 @@ impl CompiledResult {
     pub(super) fn check(&self, value: &Value) -> Result<(), String> {
         let Some((_, validator)) = &self.declared else { return Ok(()) };
         validator.validate(value).map_err(|error| {
-            let text = if self.is_sensitive { error.masked().to_string() } else { error.to_string() };
+            // Without the value: output policies have not judged it yet, and it may be a person's.
+            let text = error.masked().to_string();
             let place = error.instance_path().to_string();
             let at = if place.is_empty() { String::new() } else { format!("at {place}: ") };
             format!("Output validation failed: {at}{text}")
         })
+    }
+
+    /// Whether anything in a result is sensitive.
+    pub(super) const fn is_sensitive(&self) -> bool {
+        self.is_sensitive
     }
 
     /// The result as it may be written down; the very same unless something has to be covered.

@@ -5,6 +5,7 @@ use super::redaction::{REDACTED, is_sensitive};
 use crate::model::schema::{TypeDefinition, TypeKind};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What is shorter says nothing.
 const CHARS_MIN: usize = 2;
@@ -16,6 +17,9 @@ const RUN: usize = 10;
 /// The most of an error that is kept when something in it may have to be covered, so that covering
 /// never takes long.
 const TEXT_MAX: usize = 16 * 1024;
+/// The most of them that are looked for inside of the texts of a result; of more, only values that
+/// are the same are covered, so that the time grows with the result alone.
+const SOUGHT_MAX: usize = 64;
 
 /// The texts that the sensitive arguments of one call may turn up as, in lower case: a query may
 /// have changed the case. True for those that count only between spaces and signs, as numbers and
@@ -89,6 +93,54 @@ impl SensitiveTexts {
             was_covered = is_covered;
         }
         rest
+    }
+
+    /// A result without them, at any depth; the very same unless there is something to cover. A value
+    /// that holds one is covered as a whole, because SQL may give back what it was given.
+    pub(super) fn covered(&self, value: Arc<Value>) -> Arc<Value> {
+        if self.0.is_empty() || !self.is_in(&value) {
+            return value;
+        }
+        let mut value = Arc::unwrap_or_clone(value);
+        self.cover_value(&mut value);
+        Arc::new(value)
+    }
+
+    fn is_in(&self, value: &Value) -> bool {
+        match value {
+            Value::Null | Value::Bool(_) => false,
+            Value::Number(number) => self.0.contains_key(&number.to_string()),
+            Value::String(text) => self.is_in_text(text),
+            Value::Array(items) => items.iter().any(|item| self.is_in(item)),
+            Value::Object(fields) => fields.iter().any(|(name, field)| self.is_in_text(name) || self.is_in(field)),
+        }
+    }
+
+    fn is_in_text(&self, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
+        let holds = |(sought, is_word): (&String, &bool)| {
+            let mut places = text.match_indices(sought.as_str());
+            places.any(|(start, found)| !is_word || stands_alone(&text, start, start + found.len()))
+        };
+        self.0.contains_key(&text) || (self.0.len() <= SOUGHT_MAX && self.0.iter().any(holds))
+    }
+
+    fn cover_value(&self, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.cover_value(item)),
+            Value::Object(fields) => {
+                // A column may be named by what it holds.
+                *fields = std::mem::take(fields)
+                    .into_iter()
+                    .map(|(name, mut field)| {
+                        self.cover_value(&mut field);
+                        (if self.is_in_text(&name) { REDACTED.to_owned() } else { name }, field)
+                    })
+                    .collect();
+            }
+            value if self.is_in(value) => *value = Value::from(REDACTED),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
     }
 
     /// Which bytes of `text` belong to something sensitive. The time that it takes does not depend

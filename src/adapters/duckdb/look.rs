@@ -5,6 +5,7 @@
 //! here: one SELECT, of which every node, every table and every function is known to do nothing but
 //! look at data. What is not known is refused. Afterwards it runs in a transaction that is read-only.
 
+use super::harmless;
 use super::lock::Lock;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -16,11 +17,9 @@ pub(super) const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Gives the tree of `$sql` as JSON.
 pub(super) const PARSE: &str = "SELECT CAST(json_serialize_sql($sql) AS VARCHAR) AS tree";
 
-/// Functions that do nothing but compute. The volatile ones are those that do something: write a log,
-/// advance a sequence, send a request, wait.
+/// DuckDB's own functions. Others of a harmless name are the project's.
 pub(super) const FUNCTIONS: &str = "SELECT DISTINCT lower(function_name) AS name FROM duckdb_functions() \
-     WHERE internal AND function_type IN ('scalar', 'aggregate', 'macro', 'window') \
-     AND coalesce(stability, '') <> 'VOLATILE'";
+     WHERE internal AND function_type IN ('scalar', 'aggregate', 'macro', 'window')";
 
 /// The tables and views of the project, and the names of DuckDB's own views.
 pub(super) const TABLES: &str = "SELECT lower(schema_name) AS schema, lower(table_name) AS name, false AS is_own, \
@@ -29,43 +28,8 @@ pub(super) const TABLES: &str = "SELECT lower(schema_name) AS schema, lower(tabl
      UNION ALL SELECT lower(schema_name), lower(view_name), internal, lower(current_database()) FROM duckdb_views() \
      WHERE internal OR database_name = current_database()";
 
-/// Harmless, and volatile or not a function to DuckDB.
-const MORE_FUNCTIONS: [&str; 10] = [
-    "unnest",
-    "random",
-    "uuid",
-    "uuidv4",
-    "uuidv7",
-    "gen_random_uuid",
-    "get_username",
-    "get_user_email",
-    "get_user_provider",
-    "current_query",
-];
-/// Not volatile, and none of a stranger's business: settings, variables, plans of other SQL, the inner
-/// state of aggregates. And those that make something of any size from nothing, in memory that DuckDB
-/// does not count and in a step that cannot be interrupted.
-const NO_FUNCTIONS: [&str; 17] = [
-    "current_setting",
-    "getvariable",
-    "json_serialize_plan",
-    "json_deserialize_sql",
-    "pg_sleep",
-    "pg_get_viewdef",
-    "pg_conf_load_time",
-    "combine",
-    "finalize",
-    "repeat",
-    "lpad",
-    "rpad",
-    "bar",
-    "range",
-    "generate_series",
-    "list_resize",
-    "array_resize",
-];
-/// Made by DuckDB for its own plans, which it does not check.
-const INTERNAL_PREFIX: &str = "__";
+/// Harmless, and no functions to DuckDB, or ours.
+const MORE_FUNCTIONS: [&str; 4] = ["unnest", "get_username", "get_user_email", "get_user_provider"];
 
 const TABLE_FUNCTIONS: [&str; 6] = ["range", "generate_series", "unnest", "repeat", "json_each", "json_tree"];
 const INFORMATION: &str = "information_schema";
@@ -124,7 +88,8 @@ impl KnownFunctions {
         if let Some(known) = self.0.lock().clone() {
             return Ok(known);
         }
-        let is_harmless = |name: &String| !NO_FUNCTIONS.contains(&name.as_str()) && !name.starts_with(INTERNAL_PREFIX);
+        let harmless: HashSet<&str> = harmless::names().collect();
+        let is_harmless = |name: &String| harmless.contains(name.as_str());
         let mut names: HashSet<String> = read()?.into_iter().filter(is_harmless).collect();
         names.extend(MORE_FUNCTIONS.map(str::to_owned));
         let names = Arc::new(names);
@@ -266,10 +231,16 @@ impl Judge<'_> {
         let path = path(node).ok_or("the SQL calls a function without a name")?;
         let (name, home) = path.split_last().ok_or("the SQL calls a function without a name")?;
         let is_at_home = home.iter().all(|part| matches!(part.as_str(), "main" | "system" | "pg_catalog"));
-        if is_at_home && self.functions.contains(name) {
+        if !is_at_home || !self.functions.contains(name) {
+            return Err(format!("the function \"{name}\" cannot be called here"));
+        }
+        let Some(at) = harmless::joint(name) else { return Ok(()) };
+        let argument = node.get("children").and_then(|arguments| arguments.get(at));
+        if argument.is_none_or(harmless::is_short_constant) {
             Ok(())
         } else {
-            Err(format!("the function \"{name}\" cannot be called here"))
+            let number = at + 1;
+            Err(format!("argument {number} of \"{name}\" must be a short text as it is, with no column in it"))
         }
     }
 

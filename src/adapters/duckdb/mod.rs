@@ -22,6 +22,7 @@
 mod capi;
 mod claim;
 mod fetch;
+mod harmless;
 mod http_calls;
 mod job;
 mod lock;

@@ -65,6 +65,9 @@ pub enum FaultKind {
     /// The file cannot be decompressed.
     #[error("the file cannot be read to its end")]
     Unreadable,
+    /// There are chained records, and no head.
+    #[error("the head of the log is missing, so that nobody can tell whether its end is")]
+    HeadMissing,
     /// The head cannot be read.
     #[error("the head of the log cannot be read")]
     HeadUnreadable,
@@ -85,6 +88,7 @@ impl FaultKind {
             Self::EndMissing { .. } => "end_missing",
             Self::NotTheOneWritten => "not_the_one_written",
             Self::Unreadable => "unreadable",
+            Self::HeadMissing => "head_missing",
             Self::HeadUnreadable => "head_unreadable",
         }
     }
@@ -206,7 +210,7 @@ impl Check {
             self.read_segment(path, content, at + 1 == count)?;
         }
         self.read_notes(segments)?;
-        self.judge_ends(oldest_first.last());
+        self.judge_ends(oldest_first.last(), &segments.head_path());
         Ok(Completeness::Whole)
     }
 
@@ -327,7 +331,7 @@ impl Check {
     }
 
     /// What can only be told when all was read: whether the ends are where they should be.
-    fn judge_ends(&mut self, newest: Option<&PathBuf>) {
+    fn judge_ends(&mut self, newest: Option<&PathBuf>, head_path: &Path) {
         if let Some((prev, fault)) = self.beginning.take()
             && !self.removed.contains(&prev)
         {
@@ -336,9 +340,14 @@ impl Check {
         let last = self.last.map_or(0, |link| link.sequence);
         if let Some(head) = self.head.as_ref().map(Head::link).filter(|head| !self.is_head_met && head.sequence > last)
         {
-            let file = newest.map(|path| name_of(path)).unwrap_or_default();
+            let file = name_of(newest.map_or(head_path, PathBuf::as_path));
             let kind = FaultKind::EndMissing { last: head.sequence };
             self.complain(Place { file: &file, line: 0 }, self.last.map(|link| link.sequence), kind);
+        }
+        // It is written with the first records. A head that cannot be read was told already, and one
+        // that came meanwhile belongs to a log that was begun meanwhile.
+        if self.head.is_none() && self.last.is_some() && !head_path.exists() {
+            self.complain(Place { file: &name_of(head_path), line: 0 }, None, FaultKind::HeadMissing);
         }
     }
 

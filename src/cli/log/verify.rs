@@ -4,7 +4,7 @@ use crate::adapters::jsonl_audit::{Fault, Verification, verify};
 use crate::adapters::system::SystemClock;
 use crate::cli::context::StoreOptions;
 use crate::cli::output::Report;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use mxcp_actors::ports::clock::Clock as _;
 use serde_json::{Value, json};
@@ -25,6 +25,10 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Report> {
     let configuration = args.store.load()?;
     let started = SystemClock.now();
     let found = verify(&configuration.audit.path).context("the audit log cannot be checked")?;
+    if found.files == 0 && found.is_intact() {
+        // Where there should be a log, its absence is what somebody wants to hear of.
+        bail!("there is no audit log at {}", configuration.audit.path.display());
+    }
     Ok(report(&found, SystemClock.now().since(started)))
 }
 

@@ -144,7 +144,7 @@ async fn a_removed_end_is_found_by_the_head() {
     for file in log.files() {
         fs::remove_file(log.folder().join(file)).unwrap();
     }
-    assert_eq!(faults(&log), [(String::new(), 0, None, FaultKind::EndMissing { last: 9 })]);
+    assert_eq!(faults(&log), [("logs-default.head".to_owned(), 0, None, FaultKind::EndMissing { last: 9 })]);
 }
 
 #[actix::test]
@@ -188,4 +188,12 @@ async fn a_head_that_nobody_wrote_here_is_a_fault() {
     let log = three_segments().await;
     log.write("logs-default.head", "{}");
     assert_eq!(faults(&log), [("logs-default.head".to_owned(), 0, None, FaultKind::HeadUnreadable)]);
+}
+
+#[actix::test]
+async fn a_removed_end_does_not_hide_behind_a_removed_head() {
+    let log = three_segments().await;
+    change_lines(&log, THIRD, |lines| lines.truncate(1));
+    fs::remove_file(log.folder().join("logs-default.head")).unwrap();
+    assert_eq!(faults(&log), [("logs-default.head".to_owned(), 0, None, FaultKind::HeadMissing)]);
 }
