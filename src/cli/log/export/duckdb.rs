@@ -4,9 +4,9 @@ use super::{COLUMNS, Cell};
 use ::duckdb::types::{ToSql, ToSqlOutput, Value};
 use ::duckdb::{Connection, appender_params_from_iter};
 use anyhow::{Context as _, anyhow};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::Read as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The table's name, as the Python product has it.
@@ -140,17 +140,34 @@ impl ToSql for Cell {
     }
 }
 
-/// Creates the file at `path`, empty and readable for its owner alone, as the log is; one that is
-/// there stays. Returns whether it can be a database.
-fn prepare_file(path: &Path) -> io::Result<bool> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        created => return created.map(|_| true),
+/// Whether the file at `path` is a database; makes one when nothing is there.
+fn prepare_file(path: &Path) -> anyhow::Result<bool> {
+    if !path.try_exists()? {
+        create_private(path)?;
+        return Ok(true);
     }
     let mut begin = Vec::new();
     File::open(path)?.take(12).read_to_end(&mut begin)?;
     // DuckDB itself would show a CSV file as a table, and forget what is added to it.
-    Ok(begin.is_empty() || begin.get(8..) == Some(MAGIC))
+    Ok(begin.get(8..) == Some(MAGIC))
+}
+
+/// Makes a database that is readable for its owner alone, as the log is. DuckDB asks for no mode and
+/// takes no empty file, so it makes it in a folder that nobody else can enter.
+fn create_private(path: &Path) -> anyhow::Result<()> {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(format!(".{}.tmp", std::process::id()));
+    let folder = PathBuf::from(folder);
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let made = make_database(&folder.join("new"), path);
+    fs::remove_dir_all(&folder)?;
+    made
+}
+
+fn make_database(new: &Path, path: &Path) -> anyhow::Result<()> {
+    Connection::open(new)?.close().map_err(|(_, error)| error)?;
+    fs::set_permissions(new, Permissions::from_mode(0o600))?;
+    Ok(fs::rename(new, path)?)
 }
 
 fn wanted() -> impl Iterator<Item = (&'static str, &'static str)> {
