@@ -45,6 +45,22 @@ async fn the_life_of_a_login_is_in_the_log_and_found_by_its_kind() {
 }
 
 #[tokio::test]
+async fn what_happened_in_a_time_is_shown_however_many_calls_came_after_it() {
+    let app = TestApp::start().await;
+    let tokens = OAuthClient::register(&app).await.tokens(&app, "ada").await;
+    for _ in 0..160 {
+        app.whoami(&tokens.access).await;
+    }
+    let shown = run(mxcp(app.project().root()).args(["log", "--since", "24h"]));
+    assert!(shown.contains("[auth] auth.login_succeeded"), "{shown}");
+    assert_eq!(shown.lines().filter(|line| line.contains("whoami")).count(), 160);
+    let output = mxcp(app.project().root()).arg("log").output().unwrap();
+    let (shown, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success() && shown.ends_with("Total records: 100\n"), "{shown}");
+    assert!(told.contains("more records match"), "{told}");
+}
+
+#[tokio::test]
 async fn a_flood_of_made_up_tokens_is_one_record_and_a_number() {
     let mut app = TestApp::start().await;
     for _ in 0..50 {

@@ -151,6 +151,9 @@ async fn the_socket_answers_its_owner_and_goes_with_the_daemon() {
     let (status, found) = get("/audit/query?event=login_succeeded&limit=5").await;
     assert_eq!((status, &found["count"]), (200, &json!(1)));
     assert_eq!(found["records"][0]["operation_name"], "auth.login_succeeded");
+    let (_, second) = get("/audit/query?operation_type=auth&limit=1&offset=1").await;
+    let (_, both) = get("/audit/query?type=auth&limit=2").await;
+    assert_eq!((&second["count"], &second["records"][0]), (&json!(1), &both["records"][1]));
     assert_eq!(get("/audit/query?usr=ada").await, (422, json!({"detail": "there is no parameter usr"})));
     assert_eq!(get("/nothing").await, (404, json!({"detail": "Not Found"})));
     app.stop().await;

@@ -49,8 +49,10 @@ pub enum AuditName {
     /// The prompt of that name.
     Prompt(String),
     /// Authentication events whose name begins like this, with or without `auth.`; with a `*`,
-    /// which stands for anything, the whole name must match.
+    /// which stands for anything, the whole name must match. In small letters: see [`AuditName::event`].
     Event(String),
+    /// Whatever has exactly that name.
+    Any(String),
 }
 
 /// What of a record a filter looks at, so that a search need not build whole records.
@@ -111,12 +113,19 @@ impl AuditFilter {
 }
 
 impl AuditName {
+    /// Events that `pattern` means, however it is spelled: their names are in small letters.
+    #[must_use]
+    pub fn event(pattern: &str) -> Self {
+        Self::Event(pattern.to_ascii_lowercase())
+    }
+
     fn means(&self, view: &AuditView<'_>) -> bool {
         let is_called = |kind, name: &str| view.operation_type == kind && view.operation_name == name;
         match self {
             Self::Tool(name) => is_called(OperationType::Tool, name),
             Self::Resource(uri) => is_called(OperationType::Resource, uri),
             Self::Prompt(name) => is_called(OperationType::Prompt, name),
+            Self::Any(name) => view.operation_name == name,
             Self::Event(pattern) => {
                 view.operation_type == OperationType::Auth && is_event(view.operation_name, pattern)
             }
@@ -264,5 +273,13 @@ mod tests {
         let filter = AuditFilter { names: vec![AuditName::Event("login".to_owned())], ..AuditFilter::default() };
         assert!(!filter.accepts(&record(OperationType::Tool, "login")));
         assert!(filter.accepts(&record(OperationType::Auth, "auth.login_started")));
+    }
+    #[test]
+    fn an_event_is_found_however_it_is_spelled_and_a_name_of_any_kind_as_it_is() {
+        let record = record(OperationType::Auth, "auth.login_started");
+        let is_accepted = |name| AuditFilter { names: vec![name], ..AuditFilter::default() }.accepts(&record);
+        assert!(is_accepted(AuditName::event("Login")) && is_accepted(AuditName::event("*_STARTED")));
+        assert!(is_accepted(AuditName::Any("auth.login_started".to_owned())));
+        assert!(!is_accepted(AuditName::Any("auth.login".to_owned())));
     }
 }

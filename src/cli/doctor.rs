@@ -36,11 +36,8 @@ pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<Report> {
     };
     let worst = findings.iter().map(|finding| finding.status).max().unwrap_or(Verdict::Ok);
     let worst = if worst == Verdict::Skipped { Verdict::Ok } else { worst };
-    Ok(Report {
-        text: describe(&findings),
-        result: json!({"status": worst, "checks": findings}),
-        is_failure: worst == Verdict::Error,
-    })
+    let report = Report::new(describe(&findings), json!({"status": worst, "checks": findings}));
+    Ok(Report { is_failure: worst == Verdict::Error, ..report })
 }
 
 fn describe(findings: &[Finding]) -> String {

@@ -3,6 +3,7 @@
 mod daemon;
 mod export;
 mod follow;
+mod listing;
 mod render;
 mod table;
 mod time_point;
@@ -15,10 +16,12 @@ use crate::adapters::jsonl_audit::JsonlAuditReader;
 use crate::adapters::system::SystemClock;
 use clap::{Args, Subcommand};
 use follow::Wish;
+use mxcp_actors::model::audit_filter::AuditFilter;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::clock::Clock;
 pub(super) use render::printable;
 use render::{Layout, Look};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use table::Screen;
 use wishes::FilterArgs;
@@ -31,9 +34,9 @@ pub(super) struct LogArgs {
     command: Option<LogCommand>,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Show at most so many records; exports take all
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    limit: usize,
+    /// Show at most so many records, the newest; without it 100, and with --since or --until all; exports take all
+    #[arg(long, value_name = "N", value_parser = wishes::limit, allow_negative_numbers = true)]
+    limit: Option<usize>,
     /// Go on with what happens now, oldest first, until interrupted
     #[arg(short, long, conflicts_with_all = ["export_csv", "export_duckdb"])]
     follow: bool,
@@ -109,6 +112,9 @@ enum LogError {
     InvalidTime(String),
 }
 
+/// How many records are shown when nobody says anything.
+const LIMIT_DEFAULT: usize = 100;
+
 pub(super) fn run(args: &LogArgs) -> anyhow::Result<Report> {
     if let Some(LogCommand::Verify(args)) = &args.command {
         return verify::run(args);
@@ -118,32 +124,64 @@ pub(super) fn run(args: &LogArgs) -> anyhow::Result<Report> {
     let (profile, audit) = (&configuration.profile, &configuration.audit);
     let socket = audit.socket.as_deref();
     let source = AuditSource { profile, is_enabled: audit.is_enabled, path: &audit.path, socket };
-    report(args, source, SystemClock.now(), Screen::of_stdout())
+    report(args, source, SystemClock.now(), Screen::of_stdout(), &mut std::io::stdout())
 }
 
-/// What `args` ask for; creates no file but exports.
-fn report(args: &LogArgs, source: AuditSource<'_>, now: Timestamp, screen: Option<Screen>) -> anyhow::Result<Report> {
+/// What `args` ask for, unless it is written to `out` as it is found; creates no file but exports.
+fn report(
+    args: &LogArgs,
+    source: AuditSource<'_>,
+    now: Timestamp,
+    screen: Option<Screen>,
+    out: &mut dyn Write,
+) -> anyhow::Result<Report> {
     if !source.is_enabled {
         return Err(LogError::Disabled { profile: source.profile.to_owned() }.into());
     }
     let filter = args.filter.to_filter(now)?;
     let reader = JsonlAuditReader::new(source.path)?;
     if let Some(path) = &args.export_csv {
-        return export::to_csv(&reader, &filter, path);
+        return Ok(with_damage(export::to_csv(&reader, &filter, path)?, &reader));
     }
     if let Some(path) = &args.export_duckdb {
-        return export::to_duckdb(&reader, &filter, path);
+        return Ok(with_damage(export::to_duckdb(&reader, &filter, path)?, &reader));
     }
     let look = Look { layout: args.layout(screen), is_full: args.full, is_detailed: args.debug };
+    let limit = args.limit_for(&filter);
     if args.follow {
-        follow::run(&reader, source.socket, &Wish { filter, limit: args.limit, look })?;
+        follow::run(&reader, source.socket, &Wish::new(filter, limit, look, now)?, out)?;
         return Ok(Report::text(""));
     }
-    let records = reader.read_newest(&filter, args.limit)?;
-    Ok(Report::new(look.list(&records), render::as_json(&records, args.full)))
+    let Some(limit) = limit else {
+        let list = listing::Listing { reader: &reader, filter: &filter, look, is_json: args.json };
+        return list.write(out);
+    };
+    let mut records = reader.read_newest(&filter, limit.saturating_add(1))?;
+    let has_more = records.len() > limit;
+    records.truncate(limit);
+    let mut report = Report::new(look.list(&records), render::as_json(&records, args.full));
+    if has_more && args.limit.is_none() {
+        report.warnings.push(format!("more records match; these are the newest {limit}: see --limit and --since"));
+    }
+    Ok(with_damage(report, &reader))
+}
+
+/// `report`, and which files could not be read: then it is no success.
+fn with_damage(mut report: Report, reader: &JsonlAuditReader) -> Report {
+    for (_, error) in reader.damaged() {
+        report.is_failure = true;
+        report.warnings.push(format!("{error}; its records are missing here: see mxcp log verify"));
+    }
+    report
 }
 
 impl LogArgs {
+    /// How many records there may be: who asks for a time wants all of it.
+    fn limit_for(&self, filter: &AuditFilter) -> Option<usize> {
+        let has_span = filter.since.is_some() || filter.until.is_some();
+        self.limit.or_else(|| (!has_span).then_some(LIMIT_DEFAULT))
+    }
+
     fn layout(&self, screen: Option<Screen>) -> Layout {
         match screen {
             _ if self.jsonl => Layout::JsonLines,

@@ -18,6 +18,10 @@ pub(super) struct Report {
     pub(super) result: Value,
     /// Whether what it found makes the command fail all the same.
     pub(super) is_failure: bool,
+    /// Whether the command has written it already, as it came; then only the warnings are left.
+    pub(super) is_told: bool,
+    /// What else a person should know, for standard error.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Report {
@@ -28,7 +32,7 @@ impl Report {
 
     /// A report of something that went well.
     pub(super) fn new(text: impl Into<String>, result: Value) -> Self {
-        Self { text: text.into(), result, is_failure: false }
+        Self { text: text.into(), result, is_failure: false, is_told: false, warnings: Vec::new() }
     }
 }
 
@@ -40,7 +44,12 @@ pub(super) struct UsageError(pub(super) String);
 /// Writes the outcome and tells the exit code.
 pub(super) fn finish(out: &mut dyn Write, is_json: bool, outcome: anyhow::Result<Report>) -> ExitCode {
     let mut err = std::io::stderr();
+    let warnings = outcome.as_ref().map_or(&[][..], |report| &report.warnings);
+    for warning in warnings {
+        drop(writeln!(err, "Warning: {warning}"));
+    }
     let (code, written) = match outcome {
+        Ok(report) if report.is_told => (u8::from(report.is_failure), Ok(())),
         Ok(report) if is_json => {
             let status = if report.is_failure { "error" } else { "ok" };
             let document = json!({"status": status, "result": report.result});

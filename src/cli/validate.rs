@@ -40,7 +40,7 @@ pub(super) async fn run(args: ValidateArgs) -> anyhow::Result<Report> {
         (Some(_), [file]) => document(file),
         _ => all_documents(&files, &general, unchecked.as_deref(), is_failure),
     };
-    Ok(Report { text: describe(&files, &general, unchecked.as_deref()), result, is_failure })
+    Ok(Report { is_failure, ..Report::new(describe(&files, &general, unchecked.as_deref()), result) })
 }
 
 /// Every fault as a text that begins with its file, and why the SQL could not be checked.

@@ -1,6 +1,7 @@
 //! Reading the log from its begin, or from a number on.
 
 use super::AuditFileError;
+use super::damaged::Damaged;
 use super::judge::{Judge, Verdict};
 use super::reader::open_from_begin;
 use super::search::warn_of_unreadable;
@@ -18,44 +19,61 @@ const BLOCK: usize = 256 * 1024;
 /// A part of a file that is not worth being searched for its middle.
 const SHORT: u64 = 256 * 1024;
 
-/// A record's number and nothing else of its line.
+/// A record's number and time, and nothing else of its line.
 #[derive(Deserialize)]
 struct Numbered {
     #[serde(default)]
     sequence: u64,
+    #[serde(default)]
+    timestamp: String,
 }
 
 /// Shows what `filter` accepts to `visit` with its line, oldest first, until it has seen enough.
-/// `segments` are newest first.
+/// `segments` are newest first. Those that cannot be read are passed over and noted as `damaged`.
 pub(super) fn visit(
     segments: &[PathBuf],
     filter: &AuditFilter,
+    damaged: &Damaged,
     mut visit: impl FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
-) -> Result<(), AuditFileError> {
+) {
     let judge = Judge::new(filter);
-    let needed = needed_segments(segments, filter.after)?;
+    let needed = needed_segments(segments, &judge, filter.after, damaged);
     for path in needed.iter().rev() {
-        if visit_segment(&judge, path, filter, &mut visit)?.is_break() {
-            break;
+        match visit_segment(&judge, path, filter, &mut visit) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => break,
+            Err(error) => damaged.note(path, error),
         }
     }
-    Ok(())
 }
 
-/// Those of `segments` that may hold records after that number: all that are newer than the
-/// newest which begins with it or before it, and that one.
-fn needed_segments(segments: &[PathBuf], after: Option<u64>) -> Result<&[PathBuf], AuditFileError> {
-    let Some(after) = after else { return Ok(segments) };
+/// Those of `segments` that may hold records after that number and of the filter's time: all that
+/// are newer than the newest which begins before them, and that one.
+fn needed_segments<'a>(
+    segments: &'a [PathBuf],
+    judge: &Judge<'_>,
+    after: Option<u64>,
+    damaged: &Damaged,
+) -> &'a [PathBuf] {
+    if after.is_none() && !judge.has_begin() {
+        return segments;
+    }
     for (at, path) in segments.iter().enumerate() {
-        if first_number(path)?.is_some_and(|first| first <= after.saturating_add(1)) {
-            return Ok(segments.get(..=at).unwrap_or(segments));
+        let first = first_record(path).unwrap_or_else(|error| {
+            damaged.note(path, error);
+            None
+        });
+        let Some(first) = first else { continue };
+        let is_before = after.is_some_and(|after| first.sequence <= after.saturating_add(1));
+        if is_before || judge.is_before_time(&first.timestamp) {
+            return segments.get(..=at).unwrap_or(segments);
         }
     }
-    Ok(segments)
+    segments
 }
 
-/// The number of a segment's first record that can be read.
-fn first_number(path: &Path) -> Result<Option<u64>, AuditFileError> {
+/// What a segment begins with, as far as that can be read.
+fn first_record(path: &Path) -> Result<Option<Numbered>, AuditFileError> {
     let Some(content) = open_from_begin(path)? else { return Ok(None) };
     let mut lines = BufReader::with_capacity(BLOCK, content);
     let mut line = Vec::new();
@@ -64,8 +82,8 @@ fn first_number(path: &Path) -> Result<Option<u64>, AuditFileError> {
         if lines.read_until(b'\n', &mut line).map_err(AuditFileError::refused("read", path))? == 0 {
             return Ok(None);
         }
-        if let Ok(Numbered { sequence }) = serde_json::from_slice(&line) {
-            return Ok(Some(sequence));
+        if let Ok(first) = serde_json::from_slice(&line) {
+            return Ok(Some(first));
         }
     }
 }
@@ -127,7 +145,7 @@ fn first_line_from(file: &mut File, from: u64, to: u64) -> io::Result<Option<(u6
         if length == 0 {
             return Ok(None);
         }
-        if is_begin && let Ok(Numbered { sequence }) = serde_json::from_slice(&line) {
+        if is_begin && let Ok(Numbered { sequence, .. }) = serde_json::from_slice(&line) {
             return Ok(Some((at, sequence)));
         }
         // The first piece is the rest of a line.
@@ -153,7 +171,7 @@ mod tests {
         for after in [0, 1, 777, 10_000, 19_999, 20_000, 30_000] {
             seek_after(&mut file, after).unwrap();
             let from = usize::try_from(file.stream_position().unwrap()).unwrap();
-            let Numbered { sequence } = serde_json::from_str(text[from..].lines().next().unwrap()).unwrap();
+            let Numbered { sequence, .. } = serde_json::from_str(text[from..].lines().next().unwrap()).unwrap();
             assert!(sequence <= after + 1, "{after}: {sequence}");
             let rest = u64::try_from(text.len() - from).unwrap();
             assert!(rest <= SHORT + 100 || sequence + 6_000 > after, "{after}: {sequence}");

@@ -79,8 +79,18 @@ impl<'a> Judge<'a> {
         if self.filter.after.is_some_and(|after| view.sequence > 0 && view.sequence <= after) {
             return true;
         }
+        self.is_before_time(view.timestamp)
+    }
+
+    /// Whether the filter asks for records from some time on.
+    pub(super) const fn has_begin(&self) -> bool {
+        self.filter.since.is_some()
+    }
+
+    /// Whether a record of that time is so old that none before it can be in the filter's time.
+    pub(super) fn is_before_time(&self, timestamp: &str) -> bool {
         let Some(since) = self.filter.since else { return false };
-        Timestamp::parse_rfc3339(view.timestamp).is_some_and(|at| at + CLOCK_TOLERANCE < since)
+        Timestamp::parse_rfc3339(timestamp).is_some_and(|at| at + CLOCK_TOLERANCE < since)
     }
 }
 

@@ -14,6 +14,7 @@ mod backward;
 mod chain;
 mod compress;
 mod content;
+mod damaged;
 mod forward;
 mod head;
 mod judge;

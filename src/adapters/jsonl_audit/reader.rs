@@ -2,6 +2,7 @@
 
 use super::backward::BackwardLines;
 use super::content::{SeekableContent, SegmentContent};
+use super::damaged::Damaged;
 use super::segments::Segments;
 use super::{AuditFileError, forward, search};
 use mxcp_actors::model::audit_event::AuditRecord;
@@ -11,10 +12,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Reads the files of the audit log and creates nothing. Lines that are not records are skipped
-/// with a warning: a torn line must not hide the others.
+/// with a warning, and files that cannot be read are passed over: what is damaged must not hide
+/// the rest. [`Self::damaged`] tells which were.
 #[derive(Clone, Debug)]
 pub struct JsonlAuditReader {
     segments: Segments,
+    damaged: Damaged,
 }
 
 /// What the log looked like: as long as it looks the same, nothing was added.
@@ -30,21 +33,27 @@ impl JsonlAuditReader {
     /// # Errors
     /// When `path` does not name a file.
     pub fn new(path: &Path) -> Result<Self, AuditFileError> {
-        Ok(Self { segments: Segments::new(path)? })
+        Ok(Self::of(Segments::new(path)?))
     }
 
     pub(super) fn of(segments: Segments) -> Self {
-        Self { segments }
+        Self { segments, damaged: Damaged::default() }
+    }
+
+    /// The files that could not be read so far, and why.
+    #[must_use]
+    pub fn damaged(&self) -> Vec<(PathBuf, String)> {
+        self.damaged.told()
     }
 
     /// The newest `limit` records that `filter` accepts, newest first; none when there is no
     /// log yet. Uses every core, because a person waits for it.
     ///
     /// # Errors
-    /// When the files cannot be read.
+    /// When the folder cannot be listed.
     pub fn read_newest(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, AuditFileError> {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        search::newest(&self.segments.newest_first()?, filter, limit, threads)
+        Ok(search::newest(&self.segments.newest_first()?, filter, limit, threads, &self.damaged))
     }
 
     /// The same on the calling thread alone, which leaves the cores to those who are served.
@@ -53,13 +62,13 @@ impl JsonlAuditReader {
         filter: &AuditFilter,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, AuditFileError> {
-        search::newest(&self.segments.newest_first()?, filter, limit, 1)
+        Ok(search::newest(&self.segments.newest_first()?, filter, limit, 1, &self.damaged))
     }
 
     /// The oldest `limit` records that `filter` accepts, oldest first.
     ///
     /// # Errors
-    /// When the files cannot be read.
+    /// When the folder cannot be listed.
     pub fn read_oldest(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, AuditFileError> {
         let mut found = Vec::new();
         if limit == 0 {
@@ -76,23 +85,40 @@ impl JsonlAuditReader {
     /// has seen enough.
     ///
     /// # Errors
-    /// When the files cannot be read.
+    /// When the folder cannot be listed.
     pub fn visit_oldest_first(
         &self,
         filter: &AuditFilter,
         visit: impl FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
     ) -> Result<(), AuditFileError> {
-        forward::visit(&self.segments.newest_first()?, filter, visit)
+        forward::visit(&self.segments.newest_first()?, filter, &self.damaged, visit);
+        Ok(())
+    }
+
+    /// The same newest first, and without the lines.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn visit_newest_first(
+        &self,
+        filter: &AuditFilter,
+        visit: impl FnMut(AuditRecord) -> ControlFlow<()>,
+    ) -> Result<(), AuditFileError> {
+        search::visit_newest(&self.segments.newest_first()?, filter, &self.damaged, visit);
+        Ok(())
     }
 
     /// The number of the newest record that has one; zero when none has. Looks at the last
     /// record of each file only: the numbers of one file all come from one writer.
     ///
     /// # Errors
-    /// When the files cannot be read.
+    /// When the folder cannot be listed.
     pub fn last_sequence(&self) -> Result<u64, AuditFileError> {
         for path in self.segments.newest_first()? {
-            let last = last_number(&path)?;
+            let last = last_number(&path).unwrap_or_else(|error| {
+                self.damaged.note(&path, error);
+                0
+            });
             if last > 0 {
                 return Ok(last);
             }

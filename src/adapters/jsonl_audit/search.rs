@@ -2,10 +2,12 @@
 
 use super::AuditFileError;
 use super::backward::BackwardLines;
+use super::damaged::Damaged;
 use super::judge::{Judge, Verdict};
 use super::reader::open_from_end;
 use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -19,25 +21,55 @@ struct Found {
     records: Vec<AuditRecord>,
     /// Whether nothing older can be wanted.
     is_end: bool,
+    /// Why it could not be read to its begin.
+    damage: Option<AuditFileError>,
 }
 
 /// The newest `limit` records that `filter` accepts, newest first, of `segments`, which are newest
-/// first too.
+/// first too. Those that cannot be read are passed over and noted as `damaged`.
 pub(super) fn newest(
     segments: &[PathBuf],
     filter: &AuditFilter,
     limit: usize,
     threads: usize,
-) -> Result<Vec<AuditRecord>, AuditFileError> {
+    damaged: &Damaged,
+) -> Vec<AuditRecord> {
     let judge = Judge::new(filter);
     // Most searches end in the newest segment, and more threads would read others for nothing.
-    let Some((first, rest)) = segments.split_first() else { return Ok(Vec::new()) };
-    let Found { mut records, is_end } = search_segment(&judge, first, limit, &|| true)?;
+    let Some((first, rest)) = segments.split_first() else { return Vec::new() };
+    let Found { mut records, is_end, damage } = search_segment(&judge, first, limit, &|| true);
+    damaged.note_any(first, damage);
     let missing = limit.saturating_sub(records.len());
     if !is_end && missing > 0 {
-        records.extend(search_rest(&judge, rest, missing, threads)?);
+        records.extend(search_rest(&judge, rest, missing, threads, damaged));
     }
-    Ok(records)
+    records
+}
+
+/// Shows every record that `filter` accepts to `visit`, newest first, until it has seen enough.
+/// Holds one record at a time, and goes over the segments one after the other.
+pub(super) fn visit_newest(
+    segments: &[PathBuf],
+    filter: &AuditFilter,
+    damaged: &Damaged,
+    mut visit: impl FnMut(AuditRecord) -> ControlFlow<()>,
+) {
+    let judge = Judge::new(filter);
+    for path in segments {
+        let mut has_had_enough = false;
+        let outcome = walk_segment(&judge, path, &|| true, &mut |record| {
+            let flow = visit(record);
+            has_had_enough = flow.is_break();
+            flow
+        });
+        let is_end = outcome.unwrap_or_else(|error| {
+            damaged.note(path, error);
+            false
+        });
+        if is_end || has_had_enough {
+            return;
+        }
+    }
 }
 
 fn search_rest(
@@ -45,7 +77,8 @@ fn search_rest(
     segments: &[PathBuf],
     limit: usize,
     threads: usize,
-) -> Result<Vec<AuditRecord>, AuditFileError> {
+    damaged: &Damaged,
+) -> Vec<AuditRecord> {
     let board = Board { limit, next: AtomicUsize::new(0), end: AtomicUsize::new(segments.len()) };
     let mut results = Results { limit, outcomes: (0..segments.len()).map(|_| None).collect() };
     std::thread::scope(|scope| {
@@ -55,16 +88,14 @@ fn search_rest(
             scope.spawn(move || board.work(judge, segments, &report));
         }
         drop(report);
-        for (at, outcome) in reports {
-            if let Some(end) = results.note(at, outcome) {
+        for (at, found) in reports {
+            if let Some(end) = results.note(at, found) {
                 board.end.fetch_min(end, Ordering::Relaxed);
             }
         }
     });
-    results.into_records()
+    results.into_records(segments, damaged)
 }
-
-type Outcome = Result<Found, AuditFileError>;
 
 /// Who searches what.
 struct Board {
@@ -81,12 +112,12 @@ impl Board {
     }
 
     /// Searches one segment after the other until there is none left.
-    fn work(&self, judge: &Judge<'_>, segments: &[PathBuf], report: &Sender<(usize, Outcome)>) {
+    fn work(&self, judge: &Judge<'_>, segments: &[PathBuf], report: &Sender<(usize, Found)>) {
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = segments.get(at).filter(|_| self.is_needed(at)) else { return };
-            let outcome = search_segment(judge, path, self.limit, &|| self.is_needed(at));
-            if report.send((at, outcome)).is_err() {
+            let found = search_segment(judge, path, self.limit, &|| self.is_needed(at));
+            if report.send((at, found)).is_err() {
                 return;
             }
         }
@@ -96,57 +127,67 @@ impl Board {
 /// What was found in each segment.
 struct Results {
     limit: usize,
-    outcomes: Vec<Option<Outcome>>,
+    outcomes: Vec<Option<Found>>,
 }
 
 impl Results {
-    /// Notes an outcome, and tells from which segment on nothing is needed once that is known.
-    fn note(&mut self, at: usize, outcome: Outcome) -> Option<usize> {
-        *self.outcomes.get_mut(at)? = Some(outcome);
+    /// Notes what was found, and tells from which segment on nothing is needed once that is known.
+    fn note(&mut self, at: usize, found: Found) -> Option<usize> {
+        *self.outcomes.get_mut(at)? = Some(found);
         let mut count = 0;
         for (at, outcome) in self.outcomes.iter().enumerate() {
-            let is_last = match outcome.as_ref()? {
-                Ok(found) => {
-                    count += found.records.len();
-                    found.is_end || count >= self.limit
-                }
-                Err(_) => true,
-            };
-            if is_last {
+            let found = outcome.as_ref()?;
+            count += found.records.len();
+            if found.is_end || count >= self.limit {
                 return Some(at + 1);
             }
         }
         None
     }
 
-    /// What was found in the segments that were needed.
-    fn into_records(self) -> Result<Vec<AuditRecord>, AuditFileError> {
+    /// What was found in the segments that were needed; damage in others is of no concern.
+    fn into_records(self, segments: &[PathBuf], damaged: &Damaged) -> Vec<AuditRecord> {
         let mut records = Vec::new();
-        for outcome in self.outcomes.into_iter().map_while(|outcome| outcome) {
-            let found = outcome?;
+        for (path, found) in segments.iter().zip(self.outcomes.into_iter().map_while(|outcome| outcome)) {
+            damaged.note_any(path, found.damage);
             records.extend(found.records);
             if found.is_end || records.len() >= self.limit {
                 break;
             }
         }
         records.truncate(self.limit);
-        Ok(records)
+        records
     }
 }
 
 /// What `path` holds, newest first, as long as it `is_needed`.
-fn search_segment(
+fn search_segment(judge: &Judge<'_>, path: &Path, limit: usize, is_needed: &dyn Fn() -> bool) -> Found {
+    let mut records = Vec::new();
+    if limit == 0 {
+        return Found::default();
+    }
+    let outcome = walk_segment(judge, path, is_needed, &mut |record| {
+        records.push(record);
+        if records.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    match outcome {
+        Ok(is_end) => Found { records, is_end, damage: None },
+        Err(error) => Found { records, is_end: false, damage: Some(error) },
+    }
+}
+
+/// Shows what `path` holds to `visit`, newest first, until it has seen enough or the rest is not
+/// needed. Returns whether nothing older can be wanted.
+fn walk_segment(
     judge: &Judge<'_>,
     path: &Path,
-    limit: usize,
     is_needed: &dyn Fn() -> bool,
-) -> Result<Found, AuditFileError> {
-    let mut found = Found::default();
-    let Some(content) = open_from_end(path)? else { return Ok(found) };
+    visit: &mut dyn FnMut(AuditRecord) -> ControlFlow<()>,
+) -> Result<bool, AuditFileError> {
+    let Some(content) = open_from_end(path)? else { return Ok(false) };
     let mut lines = BackwardLines::new(content).map_err(AuditFileError::refused("read", path))?;
-    let (mut unreadable, mut unchecked) = (0_u64, 0);
-    while found.records.len() < limit {
-        let Some(line) = lines.next_line().map_err(AuditFileError::refused("read", path))? else { break };
+    let (mut unreadable, mut unchecked, mut is_end) = (0_u64, 0, false);
+    while let Some(line) = lines.next_line().map_err(AuditFileError::refused("read", path))? {
         let mut verdict = judge.judge(line);
         unchecked += 1;
         if unchecked >= AGE_CHECK {
@@ -159,17 +200,21 @@ fn search_segment(
             }
         }
         match verdict {
-            Verdict::Wanted(record) => found.records.push(*record),
+            Verdict::Wanted(record) => {
+                if visit(*record).is_break() {
+                    break;
+                }
+            }
             Verdict::Other => {}
             Verdict::Unreadable => unreadable += 1,
             Verdict::TooOld => {
-                found.is_end = true;
+                is_end = true;
                 break;
             }
         }
     }
     warn_of_unreadable(path, unreadable);
-    Ok(found)
+    Ok(is_end)
 }
 
 /// A torn line must not hide the others.

@@ -51,7 +51,9 @@ fn pairs<T: Serialize>(key: &str, wanted: &[T]) -> Option<Vec<Finder<'static>>> 
 /// What must stand in every line in which `name` is meant.
 fn name_part(name: &AuditName) -> Option<String> {
     match name {
-        AuditName::Tool(name) | AuditName::Resource(name) | AuditName::Prompt(name) => literal(name),
+        AuditName::Tool(name) | AuditName::Resource(name) | AuditName::Prompt(name) | AuditName::Any(name) => {
+            literal(name)
+        }
         AuditName::Event(pattern) => literal(pattern.split('*').max_by_key(|part| part.len()).unwrap_or_default()),
     }
 }

@@ -91,7 +91,16 @@ impl JsonlAuditStore {
         read: impl FnOnce(&JsonlAuditReader) -> Result<T, AuditFileError> + Send + 'static,
     ) -> StoreResult<'_, T> {
         let reader = JsonlAuditReader::of(self.segments.clone());
-        Box::pin(async move { on_blocking_pool(move || read(&reader)).await?.map_err(store_error) })
+        Box::pin(async move {
+            let read = move || {
+                let outcome = read(&reader);
+                for (file, error) in reader.damaged() {
+                    tracing::warn!(file = %file.display(), error, "passed over a damaged file of the audit log");
+                }
+                outcome
+            };
+            on_blocking_pool(read).await?.map_err(store_error)
+        })
     }
 
     /// Whether it is time to look for segments that are too old.

@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 /// The columns of both, in the order of a record's keys.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 25] = [
     "schema_name",
     "schema_version",
     "record_id",
@@ -39,6 +39,8 @@ const COLUMNS: [&str; 23] = [
     "policy_decision",
     "policy_reason",
     "business_context",
+    "execution_events",
+    "signature",
     "prev_hash",
     "record_hash",
 ];
@@ -85,7 +87,7 @@ fn report(count: usize, format: &str, path: &Path) -> Report {
 fn each_row(
     reader: &JsonlAuditReader,
     filter: &AuditFilter,
-    mut take: impl FnMut([Cell; 23]) -> anyhow::Result<()>,
+    mut take: impl FnMut([Cell; 25]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut outcome = Ok(());
     reader.visit_oldest_first(filter, |line, record| {
@@ -95,7 +97,7 @@ fn each_row(
     outcome
 }
 
-fn row(line: &[u8], record: AuditRecord) -> [Cell; 23] {
+fn row(line: &[u8], record: AuditRecord) -> [Cell; 25] {
     let (prev_hash, record_hash) = serde_json::from_slice::<Links<'_>>(line)
         .map_or((None, None), |links| (links.prev_hash.map(Cow::into_owned), links.record_hash.map(Cow::into_owned)));
     [
@@ -120,6 +122,8 @@ fn row(line: &[u8], record: AuditRecord) -> [Cell; 23] {
         name(&json!(record.policy_decision)),
         optional(record.policy_reason),
         document(Some(&record.business_context)),
+        document(Some(&json!(record.execution_events))),
+        optional(record.signature),
         optional(prev_hash),
         optional(record_hash),
     ]

@@ -6,9 +6,12 @@
 use super::daemon::{LiveStream, LocalServer, StreamEvent};
 use super::render::Look;
 use crate::adapters::jsonl_audit::{JsonlAuditReader, LogState};
+use crate::cli::output::UsageError;
 use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
+use mxcp_actors::model::timestamp::Timestamp;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,22 +21,50 @@ const POLL: Duration = Duration::from_millis(200);
 /// The most records that are read of the files at once.
 const PAGE: usize = 1_000;
 
+/// How long after `--until` a record of that time may still be on its way into the files.
+const STRAGGLERS: Duration = Duration::from_secs(1);
+
 /// What a person wants to follow.
 #[derive(Debug)]
 pub(super) struct Wish {
-    pub(super) filter: AuditFilter,
-    /// How many records that are there already.
-    pub(super) limit: usize,
-    pub(super) look: Look,
+    filter: AuditFilter,
+    /// How many records that are there already; `None` for all.
+    limit: Option<usize>,
+    look: Look,
+    /// How long until nothing more can be wanted.
+    time_left: Option<Duration>,
 }
 
-/// Follows until interrupted, or until nobody reads what is written.
-pub(super) fn run(reader: &JsonlAuditReader, socket: Option<&Path>, wish: &Wish) -> anyhow::Result<()> {
+impl Wish {
+    /// What somebody wants who asks at `now`.
+    ///
+    /// # Errors
+    /// When all of that is over.
+    pub(super) fn new(
+        filter: AuditFilter,
+        limit: Option<usize>,
+        look: Look,
+        now: Timestamp,
+    ) -> Result<Self, UsageError> {
+        if filter.until.is_some_and(|until| until <= now) {
+            return Err(UsageError("--until is in the past, so that there is nothing to --follow".to_owned()));
+        }
+        let time_left = filter.until.map(|until| until.since(now) + STRAGGLERS);
+        Ok(Self { filter, limit, look, time_left })
+    }
+}
+
+/// Follows until interrupted, or until nobody reads what is written, or its time is over.
+pub(super) fn run(
+    reader: &JsonlAuditReader,
+    socket: Option<&Path>,
+    wish: &Wish,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut out = io::stdout();
     let server = socket.map(LocalServer::at).transpose()?;
-    let mut follower = Follower { reader, server, wish, out: &mut out, position: 0, seen: None };
-    match runtime.block_on(follower.follow()) {
+    let mut follower = Follower { reader, server, wish, out, position: 0, seen: None, damaged: 0 };
+    match runtime.block_on(follower.follow_in_time()) {
         // `head` has had enough.
         Err(error) if is_closed_pipe(&error) => Ok(()),
         outcome => outcome,
@@ -53,9 +84,20 @@ struct Follower<'a> {
     position: u64,
     /// What the log looked like when it was read last.
     seen: Option<LogState>,
+    /// How many files were told that cannot be read.
+    damaged: usize,
 }
 
 impl Follower<'_> {
+    async fn follow_in_time(&mut self) -> anyhow::Result<()> {
+        let Some(time_left) = self.wish.time_left else { return self.follow().await };
+        if let Ok(outcome) = tokio::time::timeout(time_left, self.follow()).await {
+            return outcome;
+        }
+        self.seen = None;
+        self.show_files()
+    }
+
     async fn follow(&mut self) -> anyhow::Result<()> {
         self.show_what_is_there()?;
         loop {
@@ -74,10 +116,34 @@ impl Follower<'_> {
         // What is written from here on has a greater number, and comes later.
         let last = self.reader.last_sequence()?;
         let filter = AuditFilter { up_to: Some(last), ..self.wish.filter.clone() };
-        let mut records = self.reader.read_newest(&filter, self.wish.limit)?;
-        records.reverse();
         self.position = last;
-        self.print(&records)
+        if let Some(limit) = self.wish.limit {
+            let mut records = self.reader.read_newest(&filter, limit)?;
+            records.reverse();
+            self.print(&records)?;
+        } else {
+            let mut written = Ok(());
+            self.reader.visit_oldest_first(&filter, |_, record| {
+                written = self.write(std::slice::from_ref(&record));
+                if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            written?;
+            self.out.flush()?;
+        }
+        self.tell_damage();
+        Ok(())
+    }
+
+    /// Names files that cannot be read, each once.
+    fn tell_damage(&mut self) {
+        let damaged = self.reader.damaged();
+        if damaged.len() > self.damaged {
+            self.damaged = damaged.len();
+            for (_, error) in damaged {
+                // Standard error may be closed; there is nobody else to tell.
+                drop(writeln!(io::stderr(), "Warning: {error}; its records are missing here: see mxcp log verify"));
+            }
+        }
     }
 
     async fn open_stream(&self) -> Option<LiveStream> {
@@ -124,9 +190,12 @@ impl Follower<'_> {
     }
 
     fn print(&mut self, records: &[AuditRecord]) -> anyhow::Result<()> {
-        for line in records.iter().flat_map(|record| self.wish.look.lines(record)) {
-            writeln!(self.out, "{line}")?;
-        }
+        self.write(records)?;
         Ok(self.out.flush()?)
+    }
+
+    fn write(&mut self, records: &[AuditRecord]) -> io::Result<()> {
+        let mut lines = records.iter().flat_map(|record| self.wish.look.lines(record));
+        lines.try_for_each(|line| writeln!(self.out, "{line}"))
     }
 }

@@ -31,21 +31,35 @@ pub(super) struct Look {
 impl Look {
     /// A list that has an end.
     pub(super) fn list(&self, records: &[AuditRecord]) -> String {
-        let mut lines: Vec<String> = records.iter().flat_map(|record| self.lines(record)).collect();
-        match self.layout {
-            Layout::JsonLines => {}
-            _ if records.is_empty() => lines.push("No audit records found matching the criteria.".to_owned()),
-            Layout::Plain => {
-                let rule = "=".repeat(80);
-                lines.insert(0, rule.clone());
-                lines.extend([rule, format!("Total records: {}", records.len())]);
-            }
-            Layout::Table(screen) => {
-                lines.insert(0, screen.head());
-                lines.push(format!("Total records: {}", records.len()));
-            }
-        }
+        let head = if records.is_empty() { None } else { self.list_head() };
+        let lines = records.iter().flat_map(|record| self.lines(record));
+        let lines: Vec<String> = head.into_iter().chain(lines).chain(self.list_end(records.len())).collect();
         lines.join("\n")
+    }
+
+    /// What stands above a list that has an end and is not empty.
+    pub(super) fn list_head(&self) -> Option<String> {
+        match self.layout {
+            Layout::JsonLines => None,
+            Layout::Plain => Some(rule()),
+            Layout::Table(screen) => Some(screen.head()),
+        }
+    }
+
+    /// What stands below a list of `count` records.
+    pub(super) fn list_end(&self, count: usize) -> Vec<String> {
+        let total = format!("Total records: {count}");
+        match self.layout {
+            Layout::JsonLines => Vec::new(),
+            _ if count == 0 => vec!["No audit records found matching the criteria.".to_owned()],
+            Layout::Plain => vec![rule(), total],
+            Layout::Table(_) => vec![total],
+        }
+    }
+
+    /// What a list tells of `record` as JSON.
+    pub(super) fn record_as_json(&self, record: &AuditRecord) -> Value {
+        record_as_json(record, self.is_full)
     }
 
     /// What stands above a list without an end.
@@ -71,6 +85,10 @@ impl Look {
         }
         lines
     }
+}
+
+fn rule() -> String {
+    "=".repeat(80)
 }
 
 pub(super) fn as_json(records: &[AuditRecord], is_full: bool) -> Value {

@@ -13,7 +13,12 @@ const WIDTH_MAX: usize = 240;
 /// Narrower tables do without the client.
 const WIDTH_WITH_CLIENT: usize = 110;
 
+/// And narrower ones without the year and the duration too, so that names can be told apart.
+const WIDTH_WITH_ALL_TIMES: usize = 76;
+
 const TIME_WIDTH: usize = 19;
+/// What of a time and a date is left out in front.
+const YEAR_WIDTH: usize = 5;
 const OUTCOME_WIDTH: usize = 7;
 const DURATION_WIDTH: usize = 7;
 
@@ -48,11 +53,11 @@ impl Screen {
     pub(super) fn head(self) -> String {
         let columns = self.columns();
         let client = columns.client.map(|width| format!("  {}", fit("CLIENT", width)));
+        let time = fit("TIME (UTC)", self.time_width());
+        let duration = if self.is_narrow() { String::new() } else { format!("  {:>DURATION_WIDTH$}", "MS") };
         let line = format!(
-            "{}  {}  {:>DURATION_WIDTH$}  {}  {}{}",
-            fit("TIME (UTC)", TIME_WIDTH),
+            "{time}  {}{duration}  {}  {}{}",
             fit("OUTCOME", OUTCOME_WIDTH),
-            "MS",
             fit("WHAT", columns.what),
             fit("WHO", columns.user),
             client.unwrap_or_default(),
@@ -60,7 +65,20 @@ impl Screen {
         self.paint("1", line.trim_end())
     }
 
+    fn is_narrow(self) -> bool {
+        self.width < WIDTH_WITH_ALL_TIMES
+    }
+
+    fn time_width(self) -> usize {
+        if self.is_narrow() { TIME_WIDTH - YEAR_WIDTH } else { TIME_WIDTH }
+    }
+
     fn columns(self) -> Columns {
+        if self.is_narrow() {
+            let free = self.width.saturating_sub(self.time_width() + OUTCOME_WIDTH + 3 * 2);
+            let user = free / 3;
+            return Columns { what: free - user, user, client: None };
+        }
         let free = self.width.saturating_sub(TIME_WIDTH + OUTCOME_WIDTH + DURATION_WIDTH + 4 * 2);
         if self.width < WIDTH_WITH_CLIENT {
             let user = free * 2 / 5;
@@ -86,11 +104,14 @@ pub(super) fn row(screen: Screen, record: &AuditRecord) -> String {
         kind => format!("{} {}", kind_name(kind), printable(&record.operation_name)),
     };
     let user = printable(record.user_id.as_deref().unwrap_or("-"));
+    let time = date_and_time(&record.timestamp);
+    let time = if screen.is_narrow() { time.get(YEAR_WIDTH..).unwrap_or(&time) } else { &time };
+    let duration =
+        if screen.is_narrow() { String::new() } else { format!("  {:>DURATION_WIDTH$}", record.duration_ms) };
     let mut line = format!(
-        "{}  {}  {:>DURATION_WIDTH$}  {}  {}",
-        screen.paint("2", &fit(&date_and_time(&record.timestamp), TIME_WIDTH)),
+        "{}  {}{duration}  {}  {}",
+        screen.paint("2", &fit(time, screen.time_width())),
         screen.paint(colour, &fit(outcome, OUTCOME_WIDTH)),
-        record.duration_ms,
         fit(&what, columns.what),
         fit(&user, columns.user),
     );
@@ -151,7 +172,13 @@ mod tests {
             row(screen, &record("auth.login_failed")),
             "2026-11-23 10:00:00  failed         0  auth.login_failed         local:ada"
         );
-        for width in [60, 80, 109, 110, 200] {
+        let narrow = Screen { width: 60, has_colour: false };
+        assert_eq!(narrow.head(), "TIME (UTC)      OUTCOME  WHAT                    WHO");
+        assert_eq!(
+            row(narrow, &record("auth.login_failed")),
+            "11-23 10:00:00  failed   auth.login_failed       local:ada"
+        );
+        for width in [60, 75, 76, 80, 109, 110, 200] {
             for name in ["x".repeat(300), "図".repeat(300)] {
                 assert!(row(Screen { width, has_colour: false }, &record(&name)).width() <= width, "{width}");
             }

@@ -47,11 +47,19 @@ fn report_of(folder: &TempDir, options: &[&str]) -> anyhow::Result<Report> {
 fn report_on(folder: &TempDir, options: &[&str], screen: Option<Screen>) -> anyhow::Result<Report> {
     let args = Command::try_parse_from([&["log"], options].concat()).unwrap().log;
     let path = folder.path().join("logs.jsonl");
-    report(&args, AuditSource { profile: "default", is_enabled: true, path: &path, socket: None }, now(), screen)
+    let source = AuditSource { profile: "default", is_enabled: true, path: &path, socket: None };
+    let mut out = Vec::new();
+    let report = report(&args, source, now(), screen, &mut out)?;
+    if !report.is_told {
+        return Ok(report);
+    }
+    let text = String::from_utf8(out).unwrap();
+    let result = if args.json { serde_json::from_str::<Value>(&text).unwrap()["result"].take() } else { Value::Null };
+    Ok(Report { text: text.trim_end().to_owned(), result, ..report })
 }
 
 fn names(options: &[&str]) -> Vec<String> {
-    let result = report_of(&folder(), options).unwrap().result;
+    let result = report_of(&folder(), &[options, &["--json"]].concat()).unwrap().result;
     let records = result["records"].as_array().unwrap();
     assert_eq!(result["count"], records.len());
     records.iter().map(|record| record["operation_name"].as_str().unwrap().to_owned()).collect()
@@ -186,7 +194,7 @@ fn nothing_found_is_said() {
 fn a_profile_without_a_log_is_an_error() {
     let args = Command::try_parse_from(["log"]).unwrap().log;
     let source = AuditSource { profile: "p", is_enabled: false, path: Path::new("audit/logs-p.jsonl"), socket: None };
-    let error = report(&args, source, now(), None).unwrap_err();
+    let error = report(&args, source, now(), None, &mut Vec::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Audit logging is not enabled for profile 'p'. \
@@ -209,11 +217,65 @@ fn options_that_do_not_exist_are_refused() {
     for options in [
         ["--policy", "denied", ""],
         ["--limit", "-1", ""],
+        ["--limit", "0", ""],
         ["--follow", "--json", ""],
         ["--json", "--jsonl", ""],
         ["--follow", "--export-csv", "x"],
     ] {
         let options: Vec<_> = options.into_iter().filter(|option| !option.is_empty()).collect();
         assert!(Command::try_parse_from([&["log"], &*options].concat()).is_err(), "{options:?}");
+    }
+}
+
+#[test]
+fn a_list_of_a_time_looks_as_any_other() {
+    for options in [&["--json"][..], &["--jsonl"], &["--full"], &["--tool", "none"], &["--tool", "none", "--json"]] {
+        let (all, of_time) =
+            (report_of(&folder(), options), report_of(&folder(), &[options, &["--since", "24h"]].concat()));
+        let (all, of_time) = (all.unwrap(), of_time.unwrap());
+        assert!(of_time.is_told && !all.is_told);
+        if options.contains(&"--json") {
+            assert_eq!(of_time.result, all.result, "{options:?}");
+        } else {
+            assert_eq!(of_time.text, all.text, "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_must_be_a_number_from_one_on() {
+    for limit in ["0", "-5", "x"] {
+        let error = Command::try_parse_from(["log", "--limit", limit]).unwrap_err().to_string();
+        assert!(error.contains("it must be a whole number from 1 on"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_over_cannot_be_followed() {
+    let error = report_of(&folder(), &["--follow", "--until", "1h"]).unwrap_err();
+    assert!(error.is::<crate::cli::output::UsageError>(), "{error}");
+}
+
+#[test]
+fn more_records_than_are_shown_are_told_of() {
+    let folder = TempDir::new().unwrap();
+    let lines: String = (0..101).map(|_| line("tool", "t", "success", NOW, None)).collect();
+    fs::write(folder.path().join("logs-20261123T100000.jsonl"), lines).unwrap();
+    let report = report_of(&folder, &[]).unwrap();
+    assert_eq!(report.text.lines().last(), Some("Total records: 100"));
+    assert!(report.warnings[0].starts_with("more records match"), "{report:?}");
+    assert!(report_of(&folder, &["--limit", "101"]).unwrap().warnings.is_empty());
+    assert!(report_of(&folder, &["--since", "24h"]).unwrap().text.ends_with("Total records: 101"));
+}
+
+#[test]
+fn a_damaged_file_does_not_hide_the_others_and_is_no_success() {
+    let folder = folder();
+    fs::write(folder.path().join("logs-20261123T090000.jsonl.gz"), "damaged").unwrap();
+    let csv = folder.path().join("out.csv");
+    for options in [&["--limit", "50"][..], &["--since", "24h"], &["--export-csv", csv.to_str().unwrap()]] {
+        let report = report_of(&folder, options).unwrap();
+        assert!(report.is_failure && report.warnings[0].contains("logs-20261123T090000.jsonl.gz"), "{report:?}");
+        assert!(["Total records: 4", "Exported 4 records"].iter().any(|end| report.text.contains(end)), "{report:?}");
     }
 }

@@ -110,9 +110,15 @@ impl FilterArgs {
         let tools = self.tool.iter().cloned().map(AuditName::Tool);
         let resources = self.resource.iter().cloned().map(AuditName::Resource);
         let prompts = self.prompt.iter().cloned().map(AuditName::Prompt);
-        let events = self.event.iter().cloned().map(AuditName::Event);
+        let events = self.event.iter().map(|event| AuditName::event(event));
         tools.chain(resources).chain(prompts).chain(events).collect()
     }
+}
+
+/// Reads the value of `--limit`.
+pub(super) fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| *limit > 0);
+    limit.ok_or_else(|| "it must be a whole number from 1 on".to_owned())
 }
 
 fn point(bound: Bound, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, LogError> {

@@ -122,12 +122,16 @@ async fn not_found() -> HttpResponse {
 
 /// The newest records, newest first.
 async fn query(state: Data<AdminState>, request: HttpRequest) -> HttpResponse {
-    let asked = match AuditQuery::parse(request.query_string()) {
+    let (asked, offset) = match AuditQuery::parse_page(request.query_string()) {
         Ok(asked) => asked,
         Err(error) => return HttpResponse::UnprocessableEntity().json(json!({"detail": error.to_string()})),
     };
-    match state.log.read_newest(asked.filter, asked.limit.unwrap_or(LIMIT_DEFAULT)).await {
-        Ok(records) => HttpResponse::Ok().json(json!({"count": records.len(), "records": records})),
+    let limit = asked.limit.unwrap_or(LIMIT_DEFAULT);
+    match state.log.read_newest(asked.filter, offset + limit).await {
+        Ok(records) => {
+            let page = records.get(offset..).unwrap_or_default();
+            HttpResponse::Ok().json(json!({"count": page.len(), "records": page}))
+        }
         Err(error) => unavailable(&error),
     }
 }

@@ -1,4 +1,5 @@
-//! Filters as the query of a URL: `?event=login*&status=error`. Names as the options of `mxcp log`.
+//! Filters as the query of a URL: `?event=login*&status=error`. Names as the options of `mxcp log`,
+//! or as the Python product has them (`operation_status`, `start_time`).
 
 use mxcp_actors::model::audit_filter::{AuditFilter, AuditName};
 use mxcp_actors::model::timestamp::Timestamp;
@@ -13,6 +14,12 @@ const CONDITION_BYTES_MAX: usize = 1_000;
 
 /// The most records that one answer holds.
 const LIMIT_MAX: usize = 1_000;
+
+/// The most that may be passed over in front of them: they have to be read all the same.
+const OFFSET_MAX: usize = 10_000;
+
+/// What every record is called by the Python product's programs.
+const SCHEMA: &str = "mxcp.endpoints";
 
 /// What of the log is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +61,24 @@ impl AuditQuery {
         Ok(query)
     }
 
+    /// The same of a list that can be turned over: also tells how many records it passes over
+    /// (`offset`).
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_page(text: &str) -> Result<(Self, usize), QueryError> {
+        let (mut offset, mut rest) = (0, Serializer::new(String::new()));
+        for (name, value) in parse(text.as_bytes()) {
+            if name != "offset" {
+                rest.append_pair(&name, &value);
+            } else if !value.is_empty() {
+                let number = value.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
+                offset = number.ok_or_else(|| QueryError::Invalid(name.into_owned()))?;
+            }
+        }
+        Ok((Self::parse(&rest.finish())?, offset))
+    }
+
     fn add(&mut self, name: &str, value: String) -> Result<(), QueryError> {
         let filter = &mut self.filter;
         let invalid = || QueryError::Invalid(name.to_owned());
@@ -62,16 +87,19 @@ impl AuditQuery {
             "tool" => filter.names.push(AuditName::Tool(value)),
             "resource" => filter.names.push(AuditName::Resource(value)),
             "prompt" => filter.names.push(AuditName::Prompt(value)),
-            "event" => filter.names.push(AuditName::Event(value)),
-            "type" => filter.kinds.push(word(value).ok_or_else(invalid)?),
+            "event" => filter.names.push(AuditName::event(&value)),
+            "operation_name" => filter.names.push(AuditName::Any(value)),
+            "schema_name" if value == SCHEMA => {}
+            "schema_name" => return Err(invalid()),
+            "type" | "operation_type" => filter.kinds.push(word(value).ok_or_else(invalid)?),
             "policy" => filter.policies.push(word(value).ok_or_else(invalid)?),
-            "status" => filter.statuses.push(word(value).ok_or_else(invalid)?),
-            "user" => filter.users.push(value),
+            "status" | "operation_status" => filter.statuses.push(word(value).ok_or_else(invalid)?),
+            "user" | "user_id" => filter.users.push(value),
             "client" => filter.clients.push(value),
             "session" => filter.sessions.push(value),
-            "trace" => filter.traces.push(value),
-            "since" => filter.since = Some(time(&value)?),
-            "until" => filter.until = Some(time(&value)?),
+            "trace" | "trace_id" => filter.traces.push(value),
+            "since" | "start_time" => filter.since = Some(time(&value)?),
+            "until" | "end_time" => filter.until = Some(time(&value)?),
             "after" => filter.after = Some(value.parse().map_err(|_| invalid())?),
             "limit" => {
                 self.limit = Some(value.parse().ok().filter(|limit| *limit <= LIMIT_MAX).ok_or_else(invalid)?);
@@ -94,6 +122,7 @@ impl AuditQuery {
                 AuditName::Resource(uri) => text.append_pair("resource", uri),
                 AuditName::Prompt(name) => text.append_pair("prompt", name),
                 AuditName::Event(pattern) => text.append_pair("event", pattern),
+                AuditName::Any(name) => text.append_pair("operation_name", name),
             };
         }
         append_words(&mut text, "type", kinds);
@@ -136,6 +165,7 @@ mod tests {
                     AuditName::Resource("item://{id}?a=b".to_owned()),
                     AuditName::Prompt("p".to_owned()),
                     AuditName::Event("login*".to_owned()),
+                    AuditName::Any("n".to_owned()),
                 ],
                 kinds: vec![OperationType::Auth, OperationType::Tool],
                 policies: vec![PolicyDecision::Deny],
@@ -164,5 +194,25 @@ mod tests {
         assert_eq!(AuditQuery::parse("usr=ada"), Err(QueryError::Unknown("usr".to_owned())));
         assert_eq!(AuditQuery::parse(&"user=a&".repeat(101)), Err(QueryError::TooMany));
         assert_eq!(AuditQuery::parse(&format!("user={}", "a".repeat(1_001))), Err(QueryError::TooMany));
+    }
+
+    #[test]
+    fn the_names_of_the_python_product_mean_the_same() {
+        let theirs = "schema_name=mxcp.endpoints&start_time=2026-11-23T10:00:00Z&end_time=2026-11-23T11:00:00Z\
+            &operation_type=tool&operation_status=error&user_id=ada&trace_id=t&limit=3&offset=6&operation_name=n";
+        let ours =
+            "since=2026-11-23T10:00:00Z&until=2026-11-23T11:00:00Z&type=tool&status=error&user=ada&trace=t&limit=3";
+        let (found, offset) = AuditQuery::parse_page(theirs).unwrap();
+        let mut expected = AuditQuery::parse(ours).unwrap();
+        expected.filter.names.push(AuditName::Any("n".to_owned()));
+        assert_eq!((found, offset), (expected, 6));
+        assert_eq!(
+            AuditQuery::parse("offset=1"),
+            Err(QueryError::Unknown("offset".to_owned())),
+            "a stream has no pages"
+        );
+        for (text, name) in [("offset=10001", "offset"), ("schema_name=x", "schema_name")] {
+            assert_eq!(AuditQuery::parse_page(text), Err(QueryError::Invalid(name.to_owned())), "{text}");
+        }
     }
 }

@@ -4,13 +4,16 @@ use super::{COLUMNS, Cell};
 use ::duckdb::types::{ToSql, ToSqlOutput, Value};
 use ::duckdb::{Connection, appender_params_from_iter};
 use anyhow::{Context as _, anyhow};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::Read as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The table's name, as the Python product has it.
 const TABLE: &str = "audit_logs";
 
 /// The types of [`COLUMNS`].
-const TYPES: [&str; 23] = [
+const TYPES: [&str; 25] = [
     "VARCHAR",
     "INTEGER",
     "VARCHAR",
@@ -32,9 +35,17 @@ const TYPES: [&str; 23] = [
     "VARCHAR",
     "VARCHAR",
     "JSON",
+    "JSON",
+    "VARCHAR",
     "VARCHAR",
     "VARCHAR",
 ];
+
+/// Columns that earlier versions did not export.
+const LATE: [&str; 2] = ["execution_events", "signature"];
+
+/// What a DuckDB database has at the ninth byte.
+const MAGIC: &[u8] = b"DUCK";
 
 /// The table in its database.
 pub(super) struct AuditTable {
@@ -48,28 +59,42 @@ impl AuditTable {
     /// # Errors
     /// When that is not possible, or a table of that name was made by something else.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let connection = Connection::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let refused = || format!("cannot open {}", path.display());
+        if !prepare_file(path).with_context(refused)? {
+            return Err(anyhow!("{} is there and no DuckDB database; export to another file", path.display()));
+        }
+        let connection = Connection::open(path).with_context(refused)?;
         let table = Self { connection, path: path.to_owned() };
-        let found = table.columns()?;
+        table.prepare()?;
+        Ok(table)
+    }
+
+    /// Makes the table, or gives it the columns that an earlier version did not know.
+    fn prepare(&self) -> anyhow::Result<()> {
+        let found = self.columns()?;
         if found.is_empty() {
             let columns: Vec<String> = wanted().map(|(name, kind)| format!("\"{name}\" {kind}")).collect();
-            table.run(&format!("CREATE TABLE {TABLE} ({})", columns.join(", ")))?;
-        } else if !found.iter().zip(wanted()).all(|(found, wanted)| (found.0.as_str(), found.1.as_str()) == wanted)
-            || found.len() != COLUMNS.len()
-        {
+            return self.run(&format!("CREATE TABLE {TABLE} ({})", columns.join(", ")));
+        }
+        let is_there = |(name, kind): (&str, &str)| found.iter().any(|found| found.0 == name && found.1 == kind);
+        let missing: Vec<_> = wanted().filter(|column| !is_there(*column)).collect();
+        let has_only_known = found.len() + missing.len() == COLUMNS.len();
+        if !has_only_known || missing.iter().any(|(name, _)| !LATE.contains(name)) {
             return Err(anyhow!(
                 "the table {TABLE} in {} has other columns than this version exports; export to another file",
-                path.display()
+                self.path.display()
             ));
         }
-        Ok(table)
+        missing
+            .iter()
+            .try_for_each(|(name, kind)| self.run(&format!("ALTER TABLE {TABLE} ADD COLUMN \"{name}\" {kind}")))
     }
 
     /// Adds the rows that `fill` appends, but for records that the table has already: all of them,
     /// or when something fails none. Returns how many were added.
     pub(super) fn add(
         &mut self,
-        fill: impl FnOnce(&mut dyn FnMut([Cell; 23]) -> anyhow::Result<()>) -> anyhow::Result<()>,
+        fill: impl FnOnce(&mut dyn FnMut([Cell; 25]) -> anyhow::Result<()>) -> anyhow::Result<()>,
     ) -> anyhow::Result<usize> {
         // Rows come into the table by a second step, which reads times whatever the time zone is.
         let columns: Vec<String> = wanted().map(|(name, kind)| format!("\"{name}\" {}", staged(kind))).collect();
@@ -81,7 +106,7 @@ impl AuditTable {
         drop(appender);
         let cells: Vec<String> = wanted().map(|(name, kind)| cast(name, kind)).collect();
         let insert = format!(
-            "INSERT INTO {TABLE} SELECT {} FROM staged AS new \
+            "INSERT INTO {TABLE} BY NAME SELECT {} FROM staged AS new \
              WHERE NOT EXISTS (SELECT 1 FROM {TABLE} AS old WHERE old.record_id = new.record_id)",
             cells.join(", ")
         );
@@ -115,6 +140,36 @@ impl ToSql for Cell {
     }
 }
 
+/// Whether the file at `path` is a database; makes one when nothing is there.
+fn prepare_file(path: &Path) -> anyhow::Result<bool> {
+    if !path.try_exists()? {
+        create_private(path)?;
+        return Ok(true);
+    }
+    let mut begin = Vec::new();
+    File::open(path)?.take(12).read_to_end(&mut begin)?;
+    // DuckDB itself would show a CSV file as a table, and forget what is added to it.
+    Ok(begin.get(8..) == Some(MAGIC))
+}
+
+/// Makes a database that is readable for its owner alone, as the log is. DuckDB asks for no mode and
+/// takes no empty file, so it makes it in a folder that nobody else can enter.
+fn create_private(path: &Path) -> anyhow::Result<()> {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(format!(".{}.tmp", std::process::id()));
+    let folder = PathBuf::from(folder);
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let made = make_database(&folder.join("new"), path);
+    fs::remove_dir_all(&folder)?;
+    made
+}
+
+fn make_database(new: &Path, path: &Path) -> anyhow::Result<()> {
+    Connection::open(new)?.close().map_err(|(_, error)| error)?;
+    fs::set_permissions(new, Permissions::from_mode(0o600))?;
+    Ok(fs::rename(new, path)?)
+}
+
 fn wanted() -> impl Iterator<Item = (&'static str, &'static str)> {
     COLUMNS.into_iter().zip(TYPES)
 }
@@ -127,7 +182,7 @@ fn staged(kind: &str) -> &str {
 /// What was brought in as the type `kind`. A time that an older writer garbled is left out.
 fn cast(name: &str, kind: &str) -> String {
     match kind {
-        "TIMESTAMP WITH TIME ZONE" => format!("TRY_CAST(new.\"{name}\" AS {kind})"),
-        kind => format!("CAST(new.\"{name}\" AS {kind})"),
+        "TIMESTAMP WITH TIME ZONE" => format!("TRY_CAST(new.\"{name}\" AS {kind}) AS \"{name}\""),
+        kind => format!("CAST(new.\"{name}\" AS {kind}) AS \"{name}\""),
     }
 }

@@ -55,7 +55,7 @@ fn a_csv_file_has_every_column_and_is_for_its_owner_alone() {
     let report = to_csv(&rig.reader(), &AuditFilter { names, ..AuditFilter::default() }, &path).unwrap();
     assert_eq!(report.result, json!({"exported": 1, "format": "csv", "path": path.display().to_string()}));
     let expected = "mxcp.endpoints,2,id-2,2,2026-11-23T10:00:02.25Z,tool,two,success,1500,http,local:ada,,,,\
-        \"{\"\"text\"\":\"\"a \\\"\"b\\\"\", c\\nd\"\"}\",,,\"[\"\"p\"\"]\",,,{},00,11";
+        \"{\"\"text\"\":\"\"a \\\"\"b\\\"\", c\\nd\"\"}\",,,\"[\"\"p\"\"]\",,,{},[],,00,11";
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\r\n{expected}\r\n", COLUMNS.join(",")));
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
@@ -90,4 +90,38 @@ fn a_table_of_something_else_is_refused() {
     drop(connection);
     let error = rig.to_duckdb().unwrap_err().to_string();
     assert!(error.contains("has other columns than this version exports; export to another file"), "{error}");
+}
+
+#[test]
+fn a_table_of_an_earlier_version_gets_the_columns_that_it_lacks() {
+    let rig = Rig::new();
+    assert_eq!(rig.to_duckdb().unwrap(), 2);
+    let connection = Connection::open(rig.folder.path().join("out.duckdb")).unwrap();
+    connection
+        .execute_batch("ALTER TABLE audit_logs DROP execution_events; ALTER TABLE audit_logs DROP signature")
+        .unwrap();
+    drop(connection);
+    rig.write("logs-20261123T110000.jsonl", &[line(3, "three")]);
+    assert_eq!(rig.to_duckdb().unwrap(), 1);
+    let found =
+        rig.query("SELECT concat_ws(' ', sequence, execution_events, record_hash) FROM audit_logs ORDER BY sequence");
+    assert_eq!(found, ["1 11", "2 11", "3 [] 11"]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+    let rig = Rig::new();
+    let path = rig.folder.path().join("out.duckdb");
+    fs::write(&path, "a,b\n1,2\n").unwrap();
+    let error = rig.to_duckdb().unwrap_err().to_string();
+    assert!(error.ends_with("out.duckdb is there and no DuckDB database; export to another file"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a,b\n1,2\n");
+}
+
+#[test]
+fn a_new_database_is_for_its_owner_alone() {
+    let rig = Rig::new();
+    assert_eq!(rig.to_duckdb().unwrap(), 2);
+    let metadata = fs::metadata(rig.folder.path().join("out.duckdb")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777, 0o600);
 }
