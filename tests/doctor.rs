@@ -138,7 +138,7 @@ async fn what_keeps_the_server_from_starting_is_an_error() {
     let project = setup.write();
     private(&project);
     let (found, code) = checks(&project).await;
-    let [(status, message)] = of(&found, "tools")[..] else { panic!("{found:#?}") };
+    let [(status, message)] = of(&found, "configuration")[..] else { panic!("{found:#?}") };
     assert!(code == 1 && status == "error" && message.contains("nothing to filter"), "{message}");
     project.write("tools/whoami.yml", "mxcp: 1\ntool:\n  source: {code: SELECT 1}\n");
     let (found, code) = checks(&project).await;

@@ -312,3 +312,33 @@ fn explain_tells_what_each_rule_saw_and_decided() {
     let unknown = mxcp(&project, &["policy", "explain", "u"]);
     assert_eq!(unknown.status.code(), Some(1));
 }
+
+#[test]
+fn fields_that_no_result_can_have_stop_the_start_and_are_pointed_at() {
+    let project = Project::new(PLAIN_SITE);
+    let file = |additional: &str, fields: &str| {
+        format!(
+            "tool:\n  name: t\n  source: {{code: SELECT 1}}\n  return:\n    type: array\n    items: {{type: object, \
+             properties: {{salary: {{type: integer}}}}{additional}}}\n  policies:\n    output:\n      \
+             - condition: 'true'\n        action: mask_fields\n        fields:\n{fields}"
+        )
+    };
+    let validated = |text: &str| {
+        project.write("tools/t.yml", text);
+        let output = mxcp(&project, &["validate"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let closed = ", additionalProperties: false";
+    let (code, said) = validated(&file(closed, "          - salary\n          - salry\n          - 'pay..base'\n"));
+    let impossible = "tools/t.yml:13: tool.policies.output[0].fields[1]: return can have no such field";
+    let malformed = "tools/t.yml:14: tool.policies.output[0].fields[2]: expected names joined by single dots";
+    assert!(code == Some(1) && said.contains(impossible) && said.contains(malformed), "{said}");
+    assert_eq!(validated(&file(closed, "          - salary\n")).0, Some(0));
+    assert_eq!(validated(&file("", "          - salry\n")).0, Some(0), "others are possible");
+    let warnings = project.load().unwrap().warnings.join("\n");
+    assert!(warnings.contains("fields[0]: return does not list such a field"), "{warnings}");
+    assert_eq!(validated(&file("", "          - salary.\n")).0, Some(1));
+    let (code, said) = validated(&file("", "          - salary\n").replace("mask_fields", "filter_sensitive_fields"));
+    let useless = "tools/t.yml:10: tool.policies.output[0].action: filter_sensitive_fields has nothing to filter";
+    assert!(code == Some(1) && said.contains(useless), "{said}");
+}

@@ -11,6 +11,7 @@ mod compile;
 mod explain;
 mod handle;
 mod messages;
+mod paths;
 mod published;
 mod reshape;
 mod rule;
@@ -23,6 +24,7 @@ pub use compile::{Endpoint, PolicyCompileError};
 pub use explain::{PolicyReport, RuleReport};
 pub use handle::PolicyHandle;
 pub use messages::PolicyError;
+pub use paths::{PathFit, fit, is_path};
 pub use state::PolicyBook;
 
 use crate::mailbox::EndGuard;

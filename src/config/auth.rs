@@ -3,7 +3,7 @@
 use super::authorization::{self, AuthorizationConfiguration};
 use super::clients;
 use super::persistence;
-use super::policy_rules;
+use super::policy_rules::{self, Results};
 use super::providers;
 use super::reader::{Field, Table};
 use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
@@ -82,7 +82,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
 
 /// Reads `policies`, which know no parameters, because every endpoint has others.
 pub(super) fn read_policies(table: &mut Table<'_, '_>) -> Option<PolicySet> {
-    table.get("policies").and_then(|field| policy_rules::read(&field, &[]))
+    table.get("policies").and_then(|field| policy_rules::read(&field, &[], Results::Unknown))
 }
 
 /// Reads `client_metadata_documents`; nothing when they are switched off. Where clients may not

@@ -1,5 +1,6 @@
 //! A prompt: what it has beyond what all kinds of endpoints have.
 
+use super::policy_rules::Results;
 use super::reader::{Field, Table};
 use super::tool_file::{Contents, FilePlace, Shared, read_name};
 use super::type_definition;
@@ -9,7 +10,7 @@ use mxcp_actors::model::tool::ToolDefinition;
 /// Reads the table below `prompt`.
 pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Option<ToolDefinition> {
     contents.name = table.require("name").and_then(|field| read_name(&field));
-    let shared = Shared::read(table, place, contents);
+    let shared = Shared::read(table, place, contents, Results::Unknown);
     if let Some(field) = table.get("return") {
         type_definition::read(&field);
         field.warn("has no effect: a prompt gives messages");

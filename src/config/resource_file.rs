@@ -2,8 +2,7 @@
 
 use super::endpoint_file::EndpointKind;
 use super::reader::{Field, Table};
-use super::tool_file::{Contents, FilePlace, Shared, read_sql};
-use super::type_definition;
+use super::tool_file::{Contents, FilePlace, Returns, Shared, read_sql};
 use mxcp_actors::model::endpoint::{EndpointForm, ResourceForm};
 use mxcp_actors::model::tool::{Parameter, ToolDefinition};
 use mxcp_actors::model::uri_template::UriTemplate;
@@ -20,8 +19,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &m
     let template = uri.as_ref().zip(contents.name.as_ref()).and_then(|(field, text)| read_template(field, text));
     let title = table.get("name").and_then(|field| field.nonempty_text());
     let mime_type = table.get("mime_type").map(|field| read_mime_type(&field));
-    let shared = Shared::read(table, place, contents);
-    let returns = table.get("return").and_then(|field| type_definition::read(&field));
+    let returns = Returns::read(table);
+    let shared = Shared::read(table, place, contents, returns.results());
     let sql = read_sql(table, place, EndpointKind::Resource);
     let template = template?;
     if let Some(field) = uri {
@@ -30,7 +29,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &m
     let mime_type = mime_type.unwrap_or_else(|| Some(MIME_TYPE.to_owned()))?;
     let form = EndpointForm::Resource(ResourceForm { template, title, mime_type });
     let definition = shared.definition(contents.name.clone()?, form, sql?, place)?;
-    Some(ToolDefinition { returns, ..definition })
+    Some(ToolDefinition { returns: returns.of, ..definition })
 }
 
 fn read_template(field: &Field<'_>, text: &str) -> Option<UriTemplate> {

@@ -2,11 +2,13 @@
 
 use super::authorization::read_endpoint_scopes;
 use super::endpoint_file::EndpointKind;
+use super::policy_rules::Results;
 use super::reader::{Field, Table};
 use super::{endpoint_tests, files, policy_rules, prompt_file, resource_file, type_definition};
 use crate::sql_text::may_read_external_token;
 use mxcp_actors::model::endpoint::EndpointForm;
 use mxcp_actors::model::policy::PolicySet;
+use mxcp_actors::model::schema::TypeDefinition;
 use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::model::tool::{Parameter, ToolAnnotations, ToolDefinition};
 use std::path::{Path, PathBuf};
@@ -80,12 +82,31 @@ fn read_definition(
 
 fn read_tool(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Option<ToolDefinition> {
     contents.name = table.require("name").and_then(|field| read_name(&field));
-    let shared = Shared::read(table, place, contents);
+    let returns = Returns::read(table);
+    let shared = Shared::read(table, place, contents, returns.results());
     let annotations = table.get("annotations").and_then(|field| field.table(|table| Some(read_annotations(table))));
-    let returns = table.get("return").and_then(|field| type_definition::read(&field));
     let sql = read_sql(table, place, EndpointKind::Tool);
     let definition = shared.definition(contents.name.clone()?, EndpointForm::Tool, sql?, place)?;
-    Some(ToolDefinition { annotations: annotations.unwrap_or_default(), returns, ..definition })
+    Some(ToolDefinition { annotations: annotations.unwrap_or_default(), returns: returns.of, ..definition })
+}
+
+/// `return` as it is written.
+pub(super) struct Returns {
+    /// The type, unless there is none or something is wrong with it.
+    pub(super) of: Option<TypeDefinition>,
+    is_faulty: bool,
+}
+
+impl Returns {
+    pub(super) fn read(table: &mut Table<'_, '_>) -> Self {
+        let read = table.get("return").map(|field| type_definition::read(&field));
+        Self { is_faulty: matches!(read, Some(None)), of: read.flatten() }
+    }
+
+    /// What rules may count on.
+    pub(super) const fn results(&self) -> Results<'_> {
+        if self.is_faulty { Results::Unknown } else { Results::Declared(self.of.as_ref()) }
+    }
 }
 
 /// What all kinds of endpoints have.
@@ -100,10 +121,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Self {
+    pub(super) fn read(
+        table: &mut Table<'_, '_>,
+        place: FilePlace<'_>,
+        contents: &mut Contents,
+        results: Results<'_>,
+    ) -> Self {
         contents.is_disabled = table.get("enabled").and_then(|field| field.boolean()) == Some(false);
         let parameters = table.get("parameters").and_then(|field| read_parameters(&field)).unwrap_or_default();
-        let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters));
+        let policies = table.get("policies").map(|field| policy_rules::read(&field, &parameters, results));
         table.get("tests").inspect(endpoint_tests::check);
         Self {
             description: table.get("description").and_then(|field| field.text()),
