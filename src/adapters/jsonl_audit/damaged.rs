@@ -3,12 +3,18 @@
 use super::AuditFileError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+#[expect(
+    clippy::disallowed_types,
+    reason = "segments are read by several threads of one search, which end with it"
+)]
+use std::sync::Mutex;
+use std::sync::{Arc, PoisonError};
 
 /// What could not be read, each file once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Damaged {
     // Locked only when something is wrong, or when all is over.
+    #[expect(clippy::disallowed_types, reason = "as above")]
     files: Arc<Mutex<BTreeMap<PathBuf, String>>>,
 }
 
