@@ -5,6 +5,8 @@
 //! interrupted, and what a function holds meanwhile is not counted against `memory_limit`. So those
 //! that compare two texts letter by letter are not here, nor those that fill up, pad or repeat.
 
+use serde_json::Value;
+
 /// Operators, and what DuckDB's parser writes for brackets, lists and patterns.
 const SYNTAX: &str = "+ - * / // % ^ ** & | ~ << >> ! !~~ ~~ ~~~ ~~* !~~* @ ^@ @> <@ && || -> ->> \
     <-> <=> like_escape ilike_escape not_like_escape not_ilike_escape regexp_full_match \
@@ -83,8 +85,8 @@ const JOINING: [(&str, usize); 7] = [
     ("array_to_string", 1),
     ("concat_ws", 0),
 ];
-/// How long such a constant may be, in bytes.
-const JOINT_MAX: usize = 100;
+/// How long such a constant may be in the tree, in bytes.
+const LITERAL_MAX: usize = 128;
 
 /// Every name of these lists.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -98,7 +100,8 @@ pub(super) fn joint(name: &str) -> Option<usize> {
 }
 
 /// Whether an argument, as it stands in the tree of the SQL, is one.
-pub(super) fn is_short_constant(argument: &serde_json::Value) -> bool {
-    let is_constant = argument.get("class").and_then(serde_json::Value::as_str) == Some("CONSTANT");
-    is_constant && argument.get("value").is_some_and(|value| value.to_string().len() <= JOINT_MAX + 100)
+pub(super) fn is_short_constant(argument: &Value) -> bool {
+    let literal = argument.get("expression").filter(|expression| expression.get("class") == Some(&"CONSTANT".into()));
+    let literal = literal.and_then(|expression| expression.get("literal"));
+    literal.is_some_and(|literal| literal.to_string().len() <= LITERAL_MAX)
 }

@@ -235,8 +235,8 @@ impl Judge<'_> {
             return Err(format!("the function \"{name}\" cannot be called here"));
         }
         let Some(at) = harmless::joint(name) else { return Ok(()) };
-        let argument = node.get("children").and_then(|arguments| arguments.get(at));
-        if argument.is_none_or(harmless::is_short_constant) {
+        let arguments = node.get("arguments").and_then(Value::as_array);
+        if arguments.is_some_and(|arguments| arguments.get(at).is_none_or(harmless::is_short_constant)) {
             Ok(())
         } else {
             let number = at + 1;

@@ -65,9 +65,6 @@ pub enum FaultKind {
     /// The file cannot be decompressed.
     #[error("the file cannot be read to its end")]
     Unreadable,
-    /// There are chained records, and no head.
-    #[error("the head of the log is missing, so that nobody can tell whether its end is")]
-    HeadMissing,
     /// The head cannot be read.
     #[error("the head of the log cannot be read")]
     HeadUnreadable,
@@ -88,7 +85,6 @@ impl FaultKind {
             Self::EndMissing { .. } => "end_missing",
             Self::NotTheOneWritten => "not_the_one_written",
             Self::Unreadable => "unreadable",
-            Self::HeadMissing => "head_missing",
             Self::HeadUnreadable => "head_unreadable",
         }
     }
@@ -343,11 +339,6 @@ impl Check {
             let file = name_of(newest.map_or(head_path, PathBuf::as_path));
             let kind = FaultKind::EndMissing { last: head.sequence };
             self.complain(Place { file: &file, line: 0 }, self.last.map(|link| link.sequence), kind);
-        }
-        // It is written with the first records. A head that cannot be read was told already, and one
-        // that came meanwhile belongs to a log that was begun meanwhile.
-        if self.head.is_none() && self.last.is_some() && !head_path.exists() {
-            self.complain(Place { file: &name_of(head_path), line: 0 }, None, FaultKind::HeadMissing);
         }
     }
 

@@ -40,6 +40,7 @@ async fn a_select_of_tables_and_views_is_answered() {
         ("SELECT get_username()", json!("ada")),
         ("SELECT count(*) FROM t TABLESAMPLE 100%, range(2)", json!(10)),
         ("SELECT unnest([7])", json!(7)),
+        ("SELECT string_agg(replace(name, 'row', 'r'), ', ') FROM t WHERE n = 1", json!("r 1")),
         ("SELECT count(*) FROM generate_series(1, length('abc')), json_each('[1, 2]')", json!(6)),
         ("SELECT 1 UNION SELECT 1 EXCEPT SELECT 2", json!(1)),
     ] {

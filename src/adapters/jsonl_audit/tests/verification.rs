@@ -189,11 +189,3 @@ async fn a_head_that_nobody_wrote_here_is_a_fault() {
     log.write("logs-default.head", "{}");
     assert_eq!(faults(&log), [("logs-default.head".to_owned(), 0, None, FaultKind::HeadUnreadable)]);
 }
-
-#[actix::test]
-async fn a_removed_end_does_not_hide_behind_a_removed_head() {
-    let log = three_segments().await;
-    change_lines(&log, THIRD, |lines| lines.truncate(1));
-    fs::remove_file(log.folder().join("logs-default.head")).unwrap();
-    assert_eq!(faults(&log), [("logs-default.head".to_owned(), 0, None, FaultKind::HeadMissing)]);
-}
