@@ -26,17 +26,24 @@ fn at_path(value: &mut Value, path: &str, change: &mut impl FnMut(&mut serde_jso
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| at_path(item, path, change)),
         Value::Object(fields) => {
-            // A column may be named with a dot in it; the whole name comes first.
-            if fields.contains_key(path) {
-                change(fields, path);
-            } else if let Some((first, rest)) = path.split_once('.')
-                && let Some(inner) = fields.get_mut(first)
-            {
-                at_path(inner, rest, change);
+            // Names count without their case, as those of columns do in SQL.
+            let named: Vec<String> = fields.keys().filter(|name| name.eq_ignore_ascii_case(path)).cloned().collect();
+            named.iter().for_each(|name| change(fields, name));
+            // A column may be named with a dot in it, so every name that the path begins with counts.
+            for (name, inner) in fields.iter_mut() {
+                if let Some(rest) = behind(path, name) {
+                    at_path(inner, rest, change);
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// What is left of a path behind that name.
+fn behind<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    let (head, rest) = path.split_at_checked(name.len())?;
+    rest.strip_prefix('.').filter(|_| head.eq_ignore_ascii_case(name))
 }
 
 /// Removes what `of` marks as sensitive, at any depth. A value that is sensitive as a whole
@@ -61,14 +68,37 @@ fn filter_inner(response: &mut Value, of: &TypeDefinition) {
             }
         }
         Value::Object(fields) => {
-            for (name, property) in &of.properties {
-                if property.sensitive {
-                    fields.shift_remove(name);
-                } else if let Some(field) = fields.get_mut(name) {
-                    filter_inner(field, property);
-                }
+            for (declared, property) in &of.properties {
+                fields.retain(|name, field| {
+                    let is_meant = name.eq_ignore_ascii_case(declared);
+                    if is_meant && !property.sensitive {
+                        filter_inner(field, property);
+                    }
+                    !(is_meant && property.sensitive)
+                });
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_count_without_their_case() {
+        let mut response = json!([{"Salary": 1, "pay": {"BASE": 2, "n": 3}, "n": 4}]);
+        filter(&mut response, "salary");
+        mask(&mut response, "Pay.base");
+        assert_eq!(response, json!([{"pay": {"BASE": MASK, "n": 3}, "n": 4}]));
+    }
+
+    #[test]
+    fn a_path_is_followed_through_names_with_dots_and_through_their_twins() {
+        let mut response = json!({"a.b": {"c": 1}, "a": {"b.c": 2, "b": {"c": 3, "d": 4}}, "a.b.c": 5});
+        filter(&mut response, "a.b.c");
+        assert_eq!(response, json!({"a.b": {}, "a": {"b": {"d": 4}}}));
     }
 }

@@ -24,10 +24,10 @@ pub(super) fn redact(value: &mut Value, of: &TypeDefinition) {
             }
         }
         (TypeKind::Object, Value::Object(fields)) if !of.sensitive => {
-            for (name, property) in &of.properties {
-                if let Some(field) = fields.get_mut(name) {
-                    redact(field, property);
-                }
+            // Columns of SQL have their names without regard to case.
+            for (declared, property) in &of.properties {
+                let meant = fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(declared));
+                meant.for_each(|(_, field)| redact(field, property));
             }
         }
         (_, Value::Null) if !of.sensitive => {}
