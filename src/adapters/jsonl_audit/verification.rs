@@ -167,7 +167,7 @@ impl Check {
         let link = chained.link;
         self.found.records += 1;
         if chained.is_whole() {
-            self.note_notices(place, link, text);
+            self.note_notices(place, link.sequence, text);
         } else {
             self.complain(place, Some(link.sequence), FaultKind::Changed);
         }
@@ -219,7 +219,7 @@ impl Check {
     }
 
     /// What was removed for its age is told by the log itself, and that its head was missing.
-    fn note_notices(&mut self, place: Place<'_>, link: Link, line: &[u8]) {
+    fn note_notices(&mut self, place: Place<'_>, sequence: u64, line: &[u8]) {
         #[derive(Deserialize)]
         struct Record {
             operation_type: OperationType,
@@ -238,7 +238,7 @@ impl Check {
         let record = serde_json::from_slice::<Record>(line).ok();
         let Some(record) = record.filter(|record| record.operation_type == OperationType::Auth) else { return };
         if record.operation_name == HEAD_MISSING {
-            self.complain(place, Some(link.sequence), FaultKind::HeadWasMissing);
+            self.complain(place, Some(sequence), FaultKind::HeadWasMissing);
         } else if record.operation_name == SEGMENTS_REMOVED {
             let removed = serde_json::from_value::<Removed>(record.input_data).ok();
             let segments = removed.into_iter().flat_map(|removed| removed.segments);
