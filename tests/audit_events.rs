@@ -101,7 +101,7 @@ async fn a_login_is_one_trace_from_its_begin_to_its_tokens() {
         // The number of one request, as it stands on its error page and in the daemon's log, finds it too.
         let last = login.last().unwrap();
         let request = last["business_context"]["request_id"].as_str().unwrap();
-        assert_eq!(traced(&app, request), [last.clone()]);
+        assert_eq!(traced(&app, request), std::slice::from_ref(last));
         assert!(login[0]["business_context"]["request_id"].is_null(), "the first request gives the trace its id");
     }
     assert_ne!(started[0]["trace_id"], started[1]["trace_id"]);
