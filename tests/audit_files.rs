@@ -319,3 +319,40 @@ async fn a_second_daemon_for_one_log_is_refused() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("is written by another process"), "{error}");
 }
+
+#[test]
+fn times_are_read_in_the_zone_of_the_machine_also_when_an_hour_happens_twice() {
+    let project = project(&json!({"enabled": true}));
+    let line = |at: &str| {
+        let record = json!({
+            "schema_name": "mxcp.endpoints", "schema_version": 2, "record_id": at, "timestamp": at,
+            "operation_type": "tool", "operation_name": at, "operation_status": "success",
+        });
+        format!("{record}\n")
+    };
+    let times = [
+        "2026-11-01T02:29:59Z",
+        "2026-11-01T02:30:00Z",
+        "2026-11-01T04:00:00Z",
+        "2026-11-01T05:00:00Z",
+        "2026-11-02T03:29:59Z",
+        "2026-11-02T03:30:00Z",
+    ];
+    project.write("audit/logs-default-20261101T000000.jsonl", &times.map(line).concat());
+    let shown = |zone: &str, since: &str, until: &str| {
+        let mut asked = command(&project);
+        asked.env("TZ", zone).args(["log", "--jsonl", "--since", since, "--until", until]);
+        run(&mut asked)
+            .lines()
+            .rev()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["timestamp"].clone())
+            .collect::<Vec<_>>()
+    };
+    // As St. John's has it: half an hour off, and clocks are set back on the first of November.
+    let zone = "NST3:30NDT,M3.2.0,M11.1.0";
+    assert_eq!(shown(zone, "2026-11-01", "2026-11-01"), times[1..5]);
+    assert_eq!(shown(zone, "2026-11-01 01:30", "2026-11-01 01:30"), times[2..4]);
+    // As Kiritimati has it: fourteen hours ahead.
+    assert_eq!(shown("<+14>-14", "2026-11-01", "2026-11-01"), times[..4]);
+    assert_eq!(shown("UTC0", "2026-11-01", "2026-11-01"), times[..4]);
+}

@@ -41,9 +41,14 @@ impl Bound {
 
     fn of_local(self, time: NaiveDateTime, zone: &impl TimeZone) -> Option<Timestamp> {
         let at = match (zone.from_local_datetime(&time), self) {
-            (MappedLocalTime::Single(at), _)
-            | (MappedLocalTime::Ambiguous(at, _), Self::Since)
-            | (MappedLocalTime::Ambiguous(_, at), Self::Until) => at.timestamp_micros(),
+            (MappedLocalTime::Single(at), _) => at.timestamp_micros(),
+            // Which of the two comes first is not the same for every kind of zone.
+            (MappedLocalTime::Ambiguous(one, other), Self::Since) => {
+                one.timestamp_micros().min(other.timestamp_micros())
+            }
+            (MappedLocalTime::Ambiguous(one, other), Self::Until) => {
+                one.timestamp_micros().max(other.timestamp_micros())
+            }
             // Clocks are set forward over it: it is what a clock shows that was not set.
             (MappedLocalTime::None, _) => {
                 let before = TimeDelta::hours(3);
