@@ -155,6 +155,13 @@ async fn the_socket_answers_its_owner_and_goes_with_the_daemon() {
     let (_, both) = get("/audit/query?type=auth&limit=2").await;
     assert_eq!((&second["count"], &second["records"][0]), (&json!(1), &both["records"][1]));
     assert_eq!(get("/audit/query?usr=ada").await, (422, json!({"detail": "there is no parameter usr"})));
+    let (status, numbers) = get("/audit/stats").await;
+    let (_, all) = get("/audit/query?limit=1000").await;
+    assert_eq!((status, &numbers["total_records"], &numbers["by_type"]["auth"]), (200, &all["count"], &all["count"]));
+    assert_eq!(numbers["latest_timestamp"], all["records"][0]["timestamp"]);
+    assert_eq!(numbers["by_policy"], json!({}));
+    assert_eq!(get("/audit/stats?event=login_succeeded").await.1["by_status"], json!({"success": 1}));
+    assert_eq!(get("/audit/stats?limit=5").await.0, 422);
     assert_eq!(get("/nothing").await, (404, json!({"detail": "Not Found"})));
     app.stop().await;
     assert!(!socket.exists());

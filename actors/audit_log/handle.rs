@@ -6,6 +6,7 @@ use super::{AuditLog, AuditPorts, Subscription};
 use crate::mailbox::{ASK_DEADLINE, EndGuard, ask};
 use crate::model::audit_event::{AuditEvent, AuditRecord, OnFailure};
 use crate::model::audit_filter::AuditFilter;
+use crate::model::audit_stats::AuditStats;
 use crate::ports::StoreError;
 use crate::ports::audit_store::AuditStore;
 use actix::{Actor, Addr, ArbiterHandle, Context};
@@ -109,6 +110,14 @@ impl AuditLogHandle {
     /// When the store cannot be read.
     pub async fn read_newest(&self, filter: AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
         self.store.read_newest(filter, limit).await
+    }
+
+    /// How many records `filter` accepts, of which kinds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn count(&self, filter: AuditFilter) -> Result<AuditStats, StoreError> {
+        self.store.count(filter).await
     }
 
     /// The oldest `limit` records that `filter` accepts, oldest first.

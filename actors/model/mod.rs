@@ -7,6 +7,7 @@
 pub mod allowed_target;
 pub mod audit_event;
 pub mod audit_filter;
+pub mod audit_stats;
 pub mod client;
 pub mod client_assertion;
 pub mod client_document;

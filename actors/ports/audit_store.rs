@@ -2,7 +2,8 @@
 
 use super::StoreResult;
 use crate::model::audit_event::{AuditEvent, AuditRecord, OnFailure};
-use crate::model::audit_filter::AuditFilter;
+use crate::model::audit_filter::{AuditFilter, AuditView};
+use crate::model::audit_stats::AuditStats;
 use std::sync::Arc;
 
 /// Keeps records in order.
@@ -21,6 +22,17 @@ pub trait AuditStore: Send + Sync + std::fmt::Debug {
     /// The oldest `limit` records that `filter` accepts, oldest first. With `filter.after` it costs
     /// little, however much was written before.
     fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>>;
+
+    /// How many records `filter` accepts, of which kinds.
+    fn count(&self, filter: AuditFilter) -> StoreResult<'_, AuditStats> {
+        Box::pin(async move {
+            let mut stats = AuditStats::default();
+            for record in self.read_oldest(filter, usize::MAX).await? {
+                stats.add(&AuditView::of(&record));
+            }
+            Ok(stats)
+        })
+    }
 
     /// Makes everything appended so far survive a power loss.
     fn sync(&self) -> StoreResult<'_, ()>;

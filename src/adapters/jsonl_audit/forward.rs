@@ -20,6 +20,9 @@ const BLOCK: usize = 256 * 1024;
 /// A part of a file that is not worth being searched for its middle.
 const SHORT: u64 = 256 * 1024;
 
+/// Looks at a line, and says whether it was enough; `None` of what is no record.
+type Look<'a> = dyn FnMut(&Judge<'_>, &[u8]) -> Option<ControlFlow<()>> + 'a;
+
 /// A record's number and time, and nothing else of its line.
 #[derive(Deserialize)]
 struct Numbered {
@@ -34,13 +37,27 @@ struct Numbered {
 pub(super) fn visit(
     segments: &[PathBuf],
     filter: &AuditFilter,
-    (damaged, patience): (&Damaged, &Patience),
+    search: (&Damaged, &Patience),
     mut visit: impl FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
+) {
+    visit_lines(segments, filter, search, &mut |judge, line| match judge.judge(line) {
+        Verdict::Wanted(record) => Some(visit(line, *record)),
+        Verdict::Other | Verdict::TooOld => Some(ControlFlow::Continue(())),
+        Verdict::Unreadable => None,
+    });
+}
+
+/// The same for whoever looks at the lines themselves.
+pub(super) fn visit_lines(
+    segments: &[PathBuf],
+    filter: &AuditFilter,
+    (damaged, patience): (&Damaged, &Patience),
+    visit: &mut Look<'_>,
 ) {
     let judge = Judge::new(filter);
     let needed = needed_segments(segments, &judge, filter.after, damaged);
     for path in needed.iter().rev() {
-        match visit_segment((&judge, patience), path, filter, &mut visit) {
+        match visit_segment((&judge, patience), path, filter, visit) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => break,
             Err(error) => damaged.note(path, error),
@@ -93,7 +110,7 @@ fn visit_segment(
     (judge, patience): (&Judge<'_>, &Patience),
     path: &Path,
     filter: &AuditFilter,
-    visit: &mut dyn FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
+    visit: &mut Look<'_>,
 ) -> Result<ControlFlow<()>, AuditFileError> {
     let Some(mut content) = open_from_begin(path)? else { return Ok(ControlFlow::Continue(())) };
     if let (Some(after), Some(file)) = (filter.after, content.plain()) {
@@ -116,10 +133,10 @@ fn visit_segment(
         }
         // The last line may still be on its way into the file.
         let is_whole = line.pop_if(|last| *last == b'\n').is_some();
-        match judge.judge(&line) {
-            Verdict::Wanted(record) => flow = visit(&line, *record),
-            Verdict::Unreadable if is_whole && !line.is_empty() => unreadable += 1,
-            Verdict::Other | Verdict::TooOld | Verdict::Unreadable => {}
+        match visit(judge, &line) {
+            Some(next) => flow = next,
+            None if is_whole && !line.is_empty() => unreadable += 1,
+            None => {}
         }
     }
     warn_of_unreadable(path, unreadable);

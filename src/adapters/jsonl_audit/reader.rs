@@ -8,6 +8,7 @@ use super::segments::Segments;
 use super::{AuditFileError, forward, search};
 use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
+use mxcp_actors::model::audit_stats::AuditStats;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,19 @@ impl JsonlAuditReader {
             if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(found)
+    }
+
+    /// How many records `filter` accepts, of which kinds.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub(super) fn count(&self, filter: &AuditFilter) -> Result<AuditStats, AuditFileError> {
+        let mut stats = AuditStats::default();
+        let search = (&self.damaged, &self.patience);
+        forward::visit_lines(&self.segments.newest_first()?, filter, search, &mut |judge, line| {
+            judge.count(line, &mut stats).map(ControlFlow::Continue)
+        });
+        self.finished(stats)
     }
 
     /// Shows every record that `filter` accepts to `visit`, with its line, oldest first, until it

@@ -134,8 +134,13 @@ impl Segments {
     /// A place for another note, which is in nobody's way while the upkeep is locked.
     pub(super) fn new_note_path(&self, now: Timestamp) -> PathBuf {
         let place = |at| self.folder.join(format!("{}.removed-{at}-{}.json", self.stem, std::process::id()));
+        let (mut at, mut path) = (now.as_micros(), place(now.as_micros()));
         // A clock may have been set back.
-        (now.as_micros()..).map(place).find(|path| !path.exists()).unwrap_or_else(|| place(now.as_micros()))
+        while path.exists() {
+            at += 1;
+            path = place(at);
+        }
+        path
     }
 
     /// When the segment at `path` was begun, by its name, as far as that tells.

@@ -11,6 +11,7 @@ use super::writer::{Writer, WriterRules};
 use super::{notices, retention};
 use mxcp_actors::model::audit_event::{AuditEvent, AuditRecord, OnFailure};
 use mxcp_actors::model::audit_filter::AuditFilter;
+use mxcp_actors::model::audit_stats::AuditStats;
 use mxcp_actors::model::timestamp::Timestamp;
 use mxcp_actors::ports::audit_store::AuditStore;
 use mxcp_actors::ports::clock::Clock;
@@ -148,6 +149,10 @@ impl AuditStore for JsonlAuditStore {
 
     fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
         self.read(move |reader| reader.read_oldest(&filter, limit))
+    }
+
+    fn count(&self, filter: AuditFilter) -> StoreResult<'_, AuditStats> {
+        self.read(move |reader| reader.count(&filter))
     }
 
     fn sync(&self) -> StoreResult<'_, ()> {

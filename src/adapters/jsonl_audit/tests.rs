@@ -296,3 +296,26 @@ fn a_folder_that_cannot_be_created_is_told_at_the_start() {
     let refused = JsonlAuditStore::open(&log.path(), SETTINGS, Arc::new(FixedClock(at(START)))).unwrap_err();
     assert!(refused.to_string().starts_with("cannot create the audit folder "), "{refused}");
 }
+
+#[actix::test]
+async fn a_search_that_nobody_waits_for_ends_and_one_that_takes_too_long_fails() {
+    let log = Log::new();
+    log.write("logs-default-20261123T100000.jsonl", &line(1, "call", START).repeat(2_000));
+    let (patience, waiting) = super::patience::Patience::for_time(Duration::from_secs(60));
+    let reader = log.reader().with_patience(patience);
+    let all = AuditFilter::default();
+    assert_eq!(reader.read_newest(&all, usize::MAX).unwrap().len(), 2_000);
+    drop(waiting);
+    let too_long = |outcome: Result<(), super::AuditFileError>| {
+        assert!(outcome.unwrap_err().to_string().contains("took too long"));
+    };
+    let mut seen = 0;
+    too_long(reader.visit_oldest_first(&all, |_, _| {
+        seen += 1;
+        std::ops::ControlFlow::Continue(())
+    }));
+    assert!(seen < 600, "{seen}");
+    too_long(reader.read_newest(&all, usize::MAX).map(drop));
+    let (over, _waiting) = super::patience::Patience::for_time(Duration::ZERO);
+    too_long(log.reader().with_patience(over).count(&all).map(drop));
+}

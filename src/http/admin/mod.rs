@@ -68,6 +68,7 @@ impl AdminServer {
                 .route("/", web::get().to(describe))
                 .route("/health", web::get().to(health))
                 .route("/audit/query", web::get().to(query))
+                .route("/audit/stats", web::get().to(stats))
                 .route("/audit/stream", web::get().to(stream))
                 .default_service(web::to(not_found))
                 .wrap(from_fn(check_peer))
@@ -133,6 +134,19 @@ async fn query(state: Data<AdminState>, request: HttpRequest) -> HttpResponse {
             HttpResponse::Ok().json(json!({"count": page.len(), "records": page}))
         }
         Err(error) => unavailable(&error),
+    }
+}
+
+/// How many records there are, of which kinds, as far as a filter accepts them.
+async fn stats(state: Data<AdminState>, request: HttpRequest) -> HttpResponse {
+    let refuse = |detail: String| HttpResponse::UnprocessableEntity().json(json!({"detail": detail}));
+    match AuditQuery::parse(request.query_string()) {
+        Err(error) => refuse(error.to_string()),
+        Ok(asked) if asked.limit.is_some() => refuse("numbers have no limit".to_owned()),
+        Ok(asked) => match state.log.count(asked.filter).await {
+            Ok(numbers) => HttpResponse::Ok().json(numbers),
+            Err(error) => unavailable(&error),
+        },
     }
 }
 
