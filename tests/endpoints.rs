@@ -381,3 +381,17 @@ async fn policies_of_the_profile_judge_every_kind_and_the_built_in_tools() {
     assert!(app.audit().iter().all(|record| record["policy_decision"] == "deny"));
     assert_eq!(app.audit().len(), 5);
 }
+
+#[tokio::test]
+async fn rules_about_people_do_not_change_who_says_a_message() {
+    let user = json!({"mxcp": 1, "projects": {"bookshop": {"profiles": {"default": {"auth": {"policies": {
+        "output": [{"condition": "true", "action": "mask_fields", "fields": ["role", "type"]}],
+    }}}}}}});
+    let project = project().with_user(&user.to_string());
+    project.write("mxcp-site.yml", "mxcp: 1\nproject: bookshop\nprofile: default\n");
+    let app = start(project).await;
+    let (_, answer) = ask(&app, "prompts/get", json!({"name": "review", "arguments": {"title": "x"}})).await;
+    let messages = answer["result"]["messages"].as_array().unwrap();
+    let roles: Vec<_> = messages.iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["user", "assistant"], "{answer}");
+}

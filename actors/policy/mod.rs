@@ -24,7 +24,7 @@ pub use compile::{Endpoint, PolicyCompileError};
 pub use explain::{PolicyReport, RuleReport};
 pub use handle::PolicyHandle;
 pub use messages::PolicyError;
-pub use paths::{PathFit, fit, is_path};
+pub use paths::{PathFit, Room, fit, is_path};
 pub use state::PolicyBook;
 
 use crate::mailbox::EndGuard;

@@ -82,8 +82,9 @@ impl PolicyBook {
             return verdict;
         };
         for rule in changes {
-            apply(rule, policies.returns.as_ref(), response);
-            verdict.modified_by = Some(rule.action);
+            if apply(rule, policies.returns.as_ref(), response) {
+                verdict.modified_by = Some(rule.action);
+            }
         }
         verdict
     }
@@ -142,15 +143,18 @@ pub(super) fn context_of_output<'c, 'v: 'c>(
     context
 }
 
-fn apply(rule: &PolicyRule, returns: Option<&TypeDefinition>, response: &mut Value) {
+/// Tells whether there was anything to change, which need not be looked for again.
+fn apply(rule: &PolicyRule, returns: Option<&TypeDefinition>, response: &mut Value) -> bool {
+    let mut for_each = |change: fn(&mut Value, &str) -> bool| {
+        rule.fields.iter().fold(false, |is_changed, path| change(response, path) | is_changed)
+    };
     match rule.action {
-        PolicyAction::Deny => *response = Value::Null,
-        PolicyAction::FilterFields => rule.fields.iter().for_each(|path| reshape::filter(response, path)),
-        PolicyAction::MaskFields => rule.fields.iter().for_each(|path| reshape::mask(response, path)),
-        PolicyAction::FilterSensitiveFields => {
-            if let Some(of) = returns {
-                reshape::filter_sensitive(response, of);
-            }
+        PolicyAction::Deny => {
+            *response = Value::Null;
+            true
         }
+        PolicyAction::FilterFields => for_each(reshape::filter),
+        PolicyAction::MaskFields => for_each(reshape::mask),
+        PolicyAction::FilterSensitiveFields => returns.is_some_and(|of| reshape::filter_sensitive(response, of)),
     }
 }

@@ -255,7 +255,17 @@ fn the_published_schema_is_true_of_what_the_rules_leave() {
     for (returns, response) in [(rows, response), (object, one.clone()), (sensitive, one)] {
         for rules in [
             vec![rule("true", PolicyAction::FilterFields, &["ssn", "bank.iban"])],
+            vec![rule("true", PolicyAction::FilterFields, &["SSN", "Bank.IBAN"])],
             vec![rule("true", PolicyAction::MaskFields, &["n", "bank", "ssn"])],
+            vec![rule("true", PolicyAction::MaskFields, &["N", "BANK", "Ssn"])],
+            vec![
+                rule("false", PolicyAction::MaskFields, &["Bank"]),
+                rule("true", PolicyAction::FilterFields, &["bank.Iban"]),
+            ],
+            vec![
+                rule("false", PolicyAction::MaskFields, &["Bank"]),
+                rule("true", PolicyAction::FilterSensitiveFields, &[]),
+            ],
             vec![
                 rule("true", PolicyAction::MaskFields, &["bank.iban"]),
                 rule("true", PolicyAction::MaskFields, &["n"]),
@@ -287,6 +297,48 @@ fn the_published_schema_is_true_of_what_the_rules_leave() {
             assert!(validator.is_valid(&wrapped(response.clone())), "{rules:?}: the rules may leave all of it");
         }
     }
+}
+
+#[test]
+fn the_published_schema_is_true_of_names_with_dots_and_of_lists_of_values() {
+    let integer = || TypeDefinition::of(TypeKind::Integer);
+    let object = |name: &str, of: TypeDefinition| TypeDefinition {
+        properties: vec![(name.to_owned(), of)],
+        required: vec![name.to_owned()],
+        ..TypeDefinition::of(TypeKind::Object)
+    };
+    let response = json!({"pay.old": {"base": 1}});
+    let returns = TypeDefinition {
+        enumeration: Some(vec![response.clone()]),
+        ..object("pay.old", TypeDefinition { enumeration: Some(vec![json!({"base": 1})]), ..object("base", integer()) })
+    };
+    for action in [PolicyAction::FilterFields, PolicyAction::MaskFields] {
+        let rules = vec![rule("true", action, &["PAY.old.Base"])];
+        let endpoint = Endpoint { returns: Some(returns.clone()), ..endpoint(vec![], rules) };
+        let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint]).unwrap();
+        let mut schema = returns.result_schema();
+        let mut left = response.clone();
+        book.decide_output("t", &context_of(&Principal::anonymous()), &mut left);
+        assert!(!jsonschema::is_valid(&schema, &left), "{left}: the rule changes nothing");
+        book.adapt_schema("t", &mut schema);
+        assert!(jsonschema::is_valid(&schema, &left), "{left} is not {schema}");
+    }
+}
+
+#[test]
+fn only_a_response_that_was_changed_is_said_to_be() {
+    let rules = vec![
+        rule("true", PolicyAction::MaskFields, &["ssn"]),
+        rule("true", PolicyAction::FilterFields, &["missing"]),
+        rule("true", PolicyAction::FilterSensitiveFields, &[]),
+    ];
+    let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint(vec![], rules)]).unwrap();
+    let modified_by =
+        |mut of: Value| book.decide_output("t", &context_of(&Principal::anonymous()), &mut of).modified_by;
+    assert_eq!(modified_by(json!([])), None);
+    assert_eq!(modified_by(json!([{"other": 1}])), None);
+    assert_eq!(modified_by(json!([{"Missing": 1}])), Some(PolicyAction::FilterFields));
+    assert_eq!(modified_by(json!([{"ssn": 1, "missing": 1}])), Some(PolicyAction::FilterSensitiveFields));
 }
 
 #[test]

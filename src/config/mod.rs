@@ -24,6 +24,7 @@ mod providers;
 mod reader;
 mod references;
 mod resource_file;
+mod result_rules;
 mod settings;
 mod site;
 mod sql_tools;

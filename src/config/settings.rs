@@ -6,6 +6,7 @@ use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
 use super::providers::ProviderSettings;
+use super::result_rules::ResultRule;
 use super::verifier::VerifierConfiguration;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
@@ -121,6 +122,8 @@ pub struct AuthConfiguration {
     pub user_mapping: Vec<MappingRule>,
     /// Rules that come before those of any endpoint.
     pub policies: PolicySet,
+    /// Where those of them stand that change results.
+    pub(super) result_rules: Vec<ResultRule>,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Which scopes calls need, and who may have them.

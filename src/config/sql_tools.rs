@@ -23,6 +23,8 @@ const GET_TABLE_SCHEMA: &str = "SELECT column_name AS name, data_type AS type, i
 #[derive(Default)]
 pub(super) struct SqlTools {
     pub(super) is_enabled: bool,
+    /// Whether the operator knows that rules about fields do not hold there.
+    pub(super) may_bypass_field_policies: bool,
     execute_sql_query: Option<String>,
     list_tables: Option<String>,
     get_table_schema: Option<String>,
@@ -33,6 +35,10 @@ pub(super) fn read(field: &Field<'_>) -> Option<SqlTools> {
     field.table(|table| {
         Some(SqlTools {
             is_enabled: table.get("enabled").and_then(|field| field.boolean()).unwrap_or(false),
+            may_bypass_field_policies: table
+                .get("may_bypass_field_policies")
+                .and_then(|field| field.boolean())
+                .unwrap_or(false),
             execute_sql_query: read_description(table, "execute_sql_query"),
             list_tables: read_description(table, "list_tables"),
             get_table_schema: read_description(table, "get_table_schema"),
