@@ -8,6 +8,7 @@
 //! the response on output.
 
 mod compile;
+mod contexts;
 mod explain;
 mod handle;
 mod messages;

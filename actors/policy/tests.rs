@@ -1,6 +1,7 @@
 use super::compile::Endpoint;
 use super::state::PolicyBook;
 use super::users::context_of;
+use crate::model::endpoint::EndpointKind;
 use crate::model::ids::UserId;
 use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::principal::{Principal, User};
@@ -23,6 +24,7 @@ fn endpoint(input: Vec<PolicyRule>, output: Vec<PolicyRule>) -> Endpoint {
     let mut rows = TypeDefinition::of(TypeKind::Array);
     rows.items = Some(Box::new(row));
     Endpoint {
+        kind: EndpointKind::Tool,
         name: "t".to_owned(),
         parameters: vec!["n".to_owned()],
         returns: Some(rows),
@@ -207,6 +209,32 @@ fn rules_of_the_profile_come_first_and_hold_for_everything() {
     let unknown = PolicySet { input: deny("n > 5"), output: Vec::new() };
     let error = PolicyBook::compile(&unknown, vec![endpoint(vec![], vec![])]).unwrap_err();
     assert!(error[0].to_string().starts_with("profile: policies.input[0]: 'n' is not known here"), "{}", error[0]);
+}
+
+#[test]
+fn rules_of_the_profile_tell_endpoints_apart_whatever_their_parameters_are_called() {
+    let deny = |condition: &str| vec![rule(condition, PolicyAction::Deny, &[])];
+    let profile = |condition: &str| PolicySet { input: deny(condition), output: deny(condition) };
+    let mut masked = endpoint(deny("endpoint == 'n'"), Vec::new());
+    masked.parameters = vec!["endpoint".to_owned()];
+    let plain = Endpoint { name: "p".to_owned(), kind: EndpointKind::Prompt, ..endpoint(Vec::new(), Vec::new()) };
+    let ada = context_of(&user(None, "guest"));
+    let arguments = json!({"endpoint": {"name": "p", "type": "prompt"}}).as_object().unwrap().clone();
+    for condition in ["endpoint.name == 't'", "endpoint.type == 'tool'", "endpoint.name != 'p'"] {
+        let book = PolicyBook::compile(&profile(condition), vec![masked.clone(), plain.clone()]).unwrap();
+        let denial = |name: &str| book.decide_input(name, &ada, &arguments).denial;
+        assert!(denial("t").is_some_and(|denial| denial.detail.is_none()), "{condition}");
+        assert_eq!(denial("p"), None, "{condition}");
+        assert!(book.decide_output("t", &ada, &mut json!(1)).denial.is_some(), "{condition}");
+        assert_eq!(book.decide_output("p", &ada, &mut json!(1)).denial, None, "{condition}");
+        assert!(denial("unknown").is_some() != (condition == "endpoint.name == 't'"), "{condition}");
+    }
+    let idle = PolicyBook::compile(&profile("endpoint.name == 'x'"), vec![masked]).unwrap();
+    let of_own = |argument: &str| {
+        let arguments = json!({"endpoint": argument}).as_object().unwrap().clone();
+        idle.decide_input("t", &ada, &arguments).denial.is_some()
+    };
+    assert!(of_own("n") && !of_own("x"), "its own rules see its parameter");
 }
 
 #[test]

@@ -7,6 +7,10 @@ use mxcp_actors::model::scope_hierarchy::ScopeHierarchy;
 use mxcp_actors::scope_rules::GrantRule;
 use mxcp_actors::settings::Settings;
 
+/// What is wrong with scopes of an endpoint where nobody signs in.
+pub(super) const SCOPES_OF_NOBODY: &str =
+    "nobody signs in without auth.provider, so nobody would have these scopes; set one up or remove them";
+
 /// Who may have which scopes.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizationConfiguration {
@@ -131,9 +135,7 @@ pub(super) fn read_endpoint_scopes(table: &mut Table<'_, '_>, has_authentication
     let Some(field) = table.get_or_null("scopes") else { return Some(ScopeSet::default()) };
     let scopes = read_scopes(&field)?;
     if !scopes.is_empty() && !has_authentication {
-        field.fault(
-            "nobody signs in without auth.provider, so nobody would have these scopes; set one up or remove them",
-        );
+        field.fault(SCOPES_OF_NOBODY);
         return None;
     }
     Some(scopes)

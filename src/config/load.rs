@@ -88,6 +88,7 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     let has_sql_tools = options.sql_tools.unwrap_or(site.sql_tools.is_enabled);
     if has_sql_tools {
         findings.errors.extend(result_rules::refuse_beside_sql_tools(&user.auth.result_rules, &site.sql_tools));
+        findings.errors.extend(site.sql_tools.refuse_scopes_of_nobody().filter(|_| !has_authentication));
     } else if loaded.files.iter().all(|file| file.errors.is_none()) {
         findings.warnings.extend(result_rules::idle_rules(&user.auth.result_rules, &loaded.tools));
     }

@@ -35,13 +35,13 @@ pub(super) fn read(field: &Field<'_>, parameters: &[Parameter], results: Results
         Results::Declared(of) => of.is_some_and(TypeDefinition::has_sensitive),
         Results::Messages => parameters.iter().any(|parameter| parameter.of.has_sensitive()),
     };
-    RuleReader { results, has_sensitive, changes: Vec::new() }.read(field, parameters)
+    RuleReader { results, has_sensitive, changes: Vec::new() }.read(field, Some(parameters))
 }
 
 /// Reads the rules of a profile, and where those stand that change results.
 pub(super) fn read_of_profile(field: &Field<'_>) -> (Option<PolicySet>, Vec<ResultRule>) {
     let mut reader = RuleReader { results: Results::Unknown, has_sensitive: true, changes: Vec::new() };
-    (reader.read(field, &[]), reader.changes)
+    (reader.read(field, None), reader.changes)
 }
 
 /// The rules of one block while they are read.
@@ -54,17 +54,23 @@ struct RuleReader<'a> {
 }
 
 impl RuleReader<'_> {
-    fn read(&mut self, field: &Field<'_>, parameters: &[Parameter]) -> Option<PolicySet> {
-        let parameters: Vec<String> = parameters.iter().map(|parameter| parameter.name.clone()).collect();
+    /// The rules of an endpoint with these parameters, or of a profile.
+    fn read(&mut self, field: &Field<'_>, parameters: Option<&[Parameter]>) -> Option<PolicySet> {
+        let names = |of: &[Parameter]| of.iter().map(|parameter| parameter.name.clone()).collect::<Vec<_>>();
+        let parameters = parameters.map(names);
         field.table(|table| {
             let mut rules = |target: PolicyTarget| {
-                let known = target.variables(&parameters);
+                let known = match &parameters {
+                    Some(parameters) => target.variables(parameters),
+                    None => target.variables_of_profile(),
+                };
                 let rules = table.get(target.as_str());
                 let rules = rules.map(|field| field.list(|item| self.read_rule(&item, target, &known)));
                 rules.unwrap_or_else(|| Some(Vec::new()))
             };
             let (input, output) = (rules(PolicyTarget::Input), rules(PolicyTarget::Output));
-            if parameters.iter().any(|name| name == "user") && input.as_ref().is_some_and(|rules| !rules.is_empty()) {
+            let has_user = parameters.iter().flatten().any(|name| name == "user");
+            if has_user && input.as_ref().is_some_and(|rules| !rules.is_empty()) {
                 table.field().warn("no condition can ask about the parameter 'user', because there user is the caller");
             }
             Some(PolicySet { input: input?, output: output? })

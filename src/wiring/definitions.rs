@@ -57,6 +57,7 @@ pub fn endpoints(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBo
     let tools = configuration.tools.clone();
     let ruled = tools.iter().map(|tool| Endpoint {
         name: tool.name.clone(),
+        kind: tool.kind(),
         parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
