@@ -229,6 +229,30 @@ fn a_rule_that_cannot_work_stops_serve_and_validate_and_is_pointed_at() {
 }
 
 #[test]
+fn what_is_missing_at_the_end_of_a_block_is_pointed_at_in_the_block() {
+    let project = Project::new(PLAIN_SITE);
+    let errors = |condition: &str| {
+        let text = format!(
+            "tool:\n  name: t\n  source: {{code: SELECT 1}}\n  policies:\n    input:\n      - condition: {condition}\n        \
+             action: deny\n"
+        );
+        project.write("tools/t.yml", &text);
+        project.errors().join("\n")
+    };
+    let unfinished = errors("|\n          user.role == 'x' &&\n");
+    assert!(unfinished.starts_with("tools/t.yml:7: tool.policies.input[0].condition: does not parse"), "{unfinished}");
+    assert!(unfinished.ends_with("    7 | user.role == 'x' &&\n      |                    ^"), "{unfinished}");
+    let python = errors("\"user.role == 'x' and user.id == 'y'\"");
+    assert!(python.contains("; CEL writes && for 'and'\n    6 | user.role == 'x' and user.id"), "{python}");
+    assert!(python.ends_with("      |                  ^"), "{python}");
+    let pattern = errors("user.email.matches(user.role)");
+    assert!(
+        pattern.ends_with("    6 | user.email.matches(user.role)\n      |                    ^^^^^^^^^"),
+        "{pattern}"
+    );
+}
+
+#[test]
 fn a_faulty_rule_of_the_profile_is_pointed_at_without_its_neighbours() {
     let auth = "{policies: {input: [{condition: \"usr.email == 'x'\", action: deny}]}, persistence: {type: sqlite, \
                 auth_encryption_key: s3cr3t}}";

@@ -59,11 +59,11 @@ impl GivenUser {
 }
 
 fn user_of(mut fields: Map<String, Value>) -> anyhow::Result<User> {
-    match fields.shift_remove(CLAIMS) {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(claims)) => fields.extend(claims),
+    let claims = match fields.shift_remove(CLAIMS) {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(claims)) => claims,
         Some(_) => return Err(usage(format!("{CLAIMS} in --user-context must be an object"))),
-    }
+    };
     let text_of = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let list_of = |name: &str| {
         let items = fields.get(name).and_then(Value::as_array).into_iter().flatten();
@@ -82,7 +82,7 @@ fn user_of(mut fields: Map<String, Value>) -> anyhow::Result<User> {
         permissions: list_of("permissions"),
         groups: list_of("groups"),
         capabilities: list_of("capabilities"),
-        claims: Value::Object(fields),
+        claims: Value::Object(fields.into_iter().chain(claims).collect()),
     })
 }
 
@@ -118,11 +118,13 @@ mod tests {
 
     #[test]
     fn the_token_of_a_made_up_user_is_no_claim() {
-        let text = r#"{"username": "ada", "external_token": "gho_0123456789", "team": "x", "claims": {"hd": "y"}}"#;
+        let text = r#"{"username": "ada", "external_token": "gho_0123456789", "team": "x", "claims": {"hd": "y", "role": "admin"}}"#;
         let GivenUser { principal, external_token, .. } = GivenUser::read(Some(text)).unwrap();
         assert!(external_token.unwrap().matches("gho_0123456789"));
         assert!(!format!("{principal:?}").contains("gho_"));
-        assert_eq!(principal.user.unwrap().claims, serde_json::json!({"username": "ada", "team": "x", "hd": "y"}));
+        let user = principal.user.unwrap();
+        assert_eq!(user.claims, serde_json::json!({"username": "ada", "team": "x", "hd": "y", "role": "admin"}));
+        assert_eq!(user.role, None, "a claim alone gives no role");
         assert!(GivenUser::read(Some(r#"{"external_token": null}"#)).unwrap().external_token.is_none());
         let error = |text: &str| GivenUser::read(Some(text)).err().unwrap().to_string();
         let token = error(r#"{"external_token": ["gho_0123456789"]}"#);
