@@ -1,4 +1,6 @@
 use super::{Budget, Expression, ExpressionErrorKind, cel_value, context};
+use crate::model::principal::Principal;
+use crate::testkit::conditions::{WITHOUT_ANSWER, odd_user};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -334,4 +336,37 @@ fn parts_are_told_as_they_are_written() {
     let expected =
         [(1, "user.email == 'a'"), (1, "has(user.email)"), (1, "!(('x' in user.groups))"), (2, "'x' in user.groups")];
     assert_eq!(parts, expected);
+}
+
+#[test]
+fn a_condition_without_an_answer_is_neither_true_nor_false() {
+    let user = Principal::policy_user_of(&odd_user());
+    let mut context = context();
+    context.add_variable_as_val("user", cel_value(&user));
+    let told = |condition: &&str| {
+        let expression =
+            Expression::compile(condition, &["user"]).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        Some(format!("{condition}: {}", expression.holds(&context).ok()?))
+    };
+    assert_eq!(WITHOUT_ANSWER.iter().filter_map(told).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn no_name_gets_past_the_check_of_names() {
+    for condition in [
+        ".matches(user.email, user.role)",
+        ".size(user.groups) == 0",
+        ".user.email == 'x'",
+        "_secret(user.email) == 'x'",
+        ".lower(user.email) == 'x'",
+        "user.`emial` == 'x'",
+        "has(user.`emial`)",
+        "user.groups.exists(g, emial == g)",
+        "[user].exists(u, u.email == '') && usr",
+        "@has(user, 'email')",
+        "_==_(user.email, 'x')",
+        "user{a: 1} == user",
+    ] {
+        assert!(Expression::compile(condition, &["user"]).is_err(), "{condition}");
+    }
 }
