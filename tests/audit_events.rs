@@ -101,6 +101,6 @@ async fn the_log_of_a_test_daemon_is_whole_at_its_end() {
     }
     app.begin_stop().wait();
     let path = app.project().root().join("audit/logs-default.jsonl");
-    let found = mxcp::adapters::jsonl_audit::verify(&path).unwrap();
+    let found = mxcp::adapters::jsonl_audit::verify(&path, &[]).unwrap();
     assert!(found.is_intact() && found.files > 3, "{found:?}");
 }

@@ -143,6 +143,8 @@ async fn a_killed_daemon_loses_no_record_and_the_chain_goes_on() {
         for call in under_way {
             answered += u64::from(call.await.unwrap().is_ok_and(|response| response.status() == 200));
         }
+        let (is_intact, found) = verify(&project);
+        assert!(is_intact, "before anything is repaired: {found}");
         if round == 1 {
             // And the machine, too: the last line is torn.
             let newest = segments(&project).pop().unwrap();
@@ -157,6 +159,49 @@ async fn a_killed_daemon_loses_no_record_and_the_chain_goes_on() {
     let calls = records(&project, &["--tool", "one", "--limit", "10000"]).len();
     assert!(u64::try_from(calls).unwrap() >= answered, "{calls} of {answered}");
     assert_eq!(records(&project, &["--event", "audit.repaired"]).len(), 1);
+}
+
+#[tokio::test]
+async fn a_removed_end_is_found_also_when_the_head_went_with_it() {
+    let project = project(&json!({"enabled": true}));
+    let daemon = Served::start(&project);
+    daemon.answer().await;
+    daemon.answer().await;
+    // It had no second to note how far the log goes.
+    daemon.kill();
+    let (is_intact, found) = verify(&project);
+    assert!(is_intact, "{found}");
+    let noted = found["newest"].as_str().unwrap().to_owned();
+    let expecting = || command(&project).args(["log", "verify", "--expect", &noted]).output().unwrap();
+    assert!(expecting().status.success());
+    let path = segments(&project).pop().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.split_inclusive('\n').next().unwrap()).unwrap();
+    fs::remove_file(project.root().join("audit/logs-default.head")).unwrap();
+    assert_eq!(verify(&project).1["faults"][0]["fault"], "head_missing");
+    let daemon = Served::start(&project);
+    daemon.answer().await;
+    let told = || records(&project, &["--event", "audit.head_missing"]);
+    for _ in 0..1_000 {
+        if told().len() == 1 {
+            break;
+        }
+        daemon.answer().await;
+    }
+    daemon.terminate();
+    assert_eq!(told()[0]["input_data"]["trusted_from"], 2);
+    let log = fs::read_to_string(project.root().join("serve.log")).unwrap();
+    assert!(log.contains("the head of the audit log is missing"), "{log}");
+    assert_eq!(verify(&project).1["faults"][0]["fault"], "head_was_missing");
+    // Somebody removes everything; the log knows nothing of it, who noted its end elsewhere does.
+    fs::remove_dir_all(project.root().join("audit")).unwrap();
+    let daemon = Served::start(&project);
+    daemon.answer().await;
+    daemon.terminate();
+    assert!(verify(&project).0);
+    let output = expecting();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && text.contains("noted elsewhere"), "{text}");
 }
 
 #[tokio::test]

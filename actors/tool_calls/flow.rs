@@ -310,12 +310,22 @@ fn recordable(kind: EndpointKind, name: &str) -> String {
     }
 }
 
-/// The beginning of a name that somebody made up.
+/// The beginning of a name that somebody made up, and `…` for all that names of tools cannot hold:
+/// who reads the log must not take it for another, nor a program for something to run.
 fn shortened(name: &str) -> String {
-    match name.char_indices().nth(NAME_MAX) {
-        None => name.to_owned(),
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+    let mut clean = String::new();
+    for (at, character) in name.chars().enumerate() {
+        let is_possible = character.is_ascii_alphanumeric() || "_-.".contains(character);
+        if is_possible && at < NAME_MAX {
+            clean.push(character);
+        } else if !clean.ends_with('…') {
+            clean.push('…');
+        }
+        if at >= NAME_MAX {
+            break;
+        }
     }
+    if clean.is_empty() { "…".to_owned() } else { clean }
 }
 
 fn no_verdict(error: PolicyError) -> CallToolError {

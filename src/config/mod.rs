@@ -39,7 +39,7 @@ mod user_mapping;
 mod verifier;
 
 pub use audit::{AuditDurability, AuditKeeping, AuditRotation, AuditSettings};
-pub use authorization::AuthorizationConfiguration;
+pub use authorization::{AuthorizationConfiguration, Openness};
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;

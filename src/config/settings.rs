@@ -1,7 +1,7 @@
 //! What comes out of the files: plain values with every default filled in and every path absolute.
 
 use super::audit::AuditSettings;
-use super::authorization::AuthorizationConfiguration;
+use super::authorization::{AuthorizationConfiguration, Openness};
 use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
@@ -175,6 +175,13 @@ impl AuthConfiguration {
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
         self.verifier.is_some() || !self.providers.is_empty()
+    }
+
+    /// Whether the required scopes keep nobody out. What people have of another issuer's scopes is
+    /// for that issuer to say.
+    #[must_use]
+    pub fn openness(&self) -> Option<Openness> {
+        self.authorization.openness().filter(|_| self.verifier.is_none())
     }
 }
 

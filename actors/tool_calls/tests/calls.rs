@@ -171,7 +171,19 @@ async fn a_call_of_no_tool_is_recorded_by_a_short_name_and_without_its_arguments
 
     let endless = "ä".repeat(10_000);
     assert_eq!(run(&tools, &endless, json!({})).await, Err(CallToolError::UnknownTool(endless)));
-    assert_eq!(last(&rig).operation_name, format!("{}…", "ä".repeat(128)));
+    assert_eq!(last(&rig).operation_name, "…");
+    for (name, recorded) in [
+        ("=HYPERLINK(\"//x\")", "…HYPERLINK…x…"),
+        ("rev enue", "rev…enue"),
+        ("", "…"),
+        ("a/b.c-D_9", "a…b.c-D_9"),
+        (&"a".repeat(200), &format!("{}…", "a".repeat(128))),
+    ] {
+        assert!(run(&tools, name, json!({})).await.is_err());
+        let record = last(&rig);
+        assert_eq!(record.operation_name, recorded);
+        assert!(record.error.as_deref().is_some_and(|error| error.contains(recorded)), "{:?}", record.error);
+    }
     assert!(serde_json::to_string(&*last(&rig)).unwrap().len() < 2_000);
 
     rig.audit.fail_next();

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::str::FromStr;
 
 /// The digits of a hash.
 const DIGITS: usize = 64;
@@ -72,13 +73,30 @@ impl TryFrom<String> for RecordHash {
     }
 }
 
-/// What the next line is tied to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Link {
+/// A record as whatever is tied to it names it; as text `number:hash`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
     /// The number of the record.
-    pub(super) sequence: u64,
+    pub sequence: u64,
     /// The hash of its line.
-    pub(super) record_hash: RecordHash,
+    pub record_hash: RecordHash,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.sequence, self.record_hash)
+    }
+}
+
+impl FromStr for Link {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "it must be number:hash, as a former check told the newest record";
+        let (number, digits) = text.trim().split_once(':').ok_or(wrong)?;
+        let record_hash = RecordHash::parse(digits.to_ascii_lowercase().as_bytes()).ok_or(wrong)?;
+        Ok(Self { sequence: number.parse().map_err(|_| wrong)?, record_hash })
+    }
 }
 
 /// Ends the JSON object that begins at `start` of `buffer` with the two hashes.
@@ -190,6 +208,16 @@ mod tests {
             let mut changed = line.clone();
             changed[at] ^= 1;
             assert!(ChainedLine::parse(&changed).is_none_or(|line| !line.is_whole()), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_read_as_it_is_told() {
+        let link = Link { sequence: 42, record_hash: RecordHash::of(b"a") };
+        assert_eq!(link.to_string().parse(), Ok(link));
+        assert_eq!(format!(" {}\n", link.to_string().to_uppercase()).parse(), Ok(link));
+        for wrong in ["", "42", "42:", "42:ab", "x:00", &format!("-1:{}", link.record_hash)] {
+            assert!(wrong.parse::<Link>().is_err(), "{wrong}");
         }
     }
 

@@ -15,6 +15,7 @@ mod chain;
 mod compress;
 mod content;
 mod damaged;
+mod faults;
 mod forward;
 mod head;
 mod judge;
@@ -32,12 +33,13 @@ mod verification;
 mod whole_file;
 mod writer;
 
-pub use chain::RecordHash;
+pub use chain::{Link, RecordHash};
+pub use faults::{Fault, FaultKind, Verification};
 pub use notices::RemovedSegment;
 pub use reader::{JsonlAuditReader, LogState};
 pub use retention::{Retention, find_expired, remove_expired};
 pub use store::{AuditFileSettings, JsonlAuditStore};
-pub use verification::{Fault, FaultKind, Verification, verify};
+pub use verification::verify;
 
 use std::io;
 use std::path::{Path, PathBuf};

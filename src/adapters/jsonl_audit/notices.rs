@@ -10,6 +10,9 @@ use std::path::Path;
 /// The event that tells of removed segments.
 pub(super) const SEGMENTS_REMOVED: &str = "audit.segments_removed";
 
+/// The event that tells that the head was lost.
+pub(super) const HEAD_MISSING: &str = "audit.head_missing";
+
 /// A segment that was removed because it was older than the log has to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemovedSegment {
@@ -37,6 +40,14 @@ pub(super) fn missing(first: u64, last: u64) -> AuditEvent {
     let what = json!({"reason": "records_missing", "first_missing": first, "last_missing": last});
     event("audit.gap", OperationStatus::Error, what)
         .with_error("records that had been written are missing at the end of the log")
+}
+
+/// The head was lost, so that nobody knows whether the log went on before the number `trusted_from`.
+pub(super) fn head_missing(trusted_from: u64) -> AuditEvent {
+    let what =
+        json!({"reason": "head_missing", "last_found": trusted_from.saturating_sub(1), "trusted_from": trusted_from});
+    event(HEAD_MISSING, OperationStatus::Error, what)
+        .with_error("the head of the log was missing at the start: what was removed from the end before cannot be told")
 }
 
 /// Old segments were removed.

@@ -4,7 +4,7 @@ use super::AuditFileError;
 use super::backward::BackwardLines;
 use super::chain::{ChainedLine, Link};
 use super::content::{SegmentContent, is_compressed};
-use super::head::Head;
+use super::head::{Head, HeadState};
 use super::notices;
 use super::reader::JsonlAuditReader;
 use super::segments::Segments;
@@ -21,6 +21,7 @@ const BLOCK: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) tail: Tail,
+    pub(super) head: HeadState,
     pub(super) notices: Vec<AuditEvent>,
 }
 
@@ -41,13 +42,9 @@ pub(super) fn open_log(segments: &Segments) -> Result<Opened, AuditFileError> {
     }
     let last_sequence = JsonlAuditReader::of(segments.clone()).last_sequence()?;
     let found = last_link(segments)?;
-    let head = Head::read(&segments.head_path()).unwrap_or_else(|error| {
-        tracing::error!(file = %segments.head_path().display(), %error, "the head of the audit log cannot be read");
-        None
-    });
-    let known = head.map(|head| head.link());
+    let (head, state) = find_head(segments, found)?;
     let missing_from = found.map_or(1, |link| link.sequence + 1);
-    let link = match known {
+    let link = match head.and_then(|head| head.link()) {
         // Going on from the end that is left would hide what is missing.
         Some(known) if known.sequence >= missing_from => {
             tracing::error!(from = missing_from, to = known.sequence, "the end of the audit log is missing");
@@ -56,8 +53,33 @@ pub(super) fn open_log(segments: &Segments) -> Result<Opened, AuditFileError> {
         }
         _ => found,
     };
+    if state == HeadState::Lost {
+        notices.push(notices::head_missing(missing_from));
+    }
     let last_sequence = last_sequence.max(link.map_or(0, |link| link.sequence));
-    Ok(Opened { tail: Tail { last_sequence, link }, notices })
+    Ok(Opened { tail: Tail { last_sequence, link }, head: state, notices })
+}
+
+/// The head of a log whose last chained line is `found`, and what is to be done about it.
+fn find_head(segments: &Segments, found: Option<Link>) -> Result<(Option<Head>, HeadState), AuditFileError> {
+    let path = segments.head_path();
+    match Head::read(&path) {
+        Ok(Some(head)) => Ok((Some(head), HeadState::Kept)),
+        Ok(None) if found.is_none() => Ok((None, HeadState::ToBegin)),
+        Ok(None) => {
+            tracing::error!(
+                file = %path.display(), last = found.map(|link| link.sequence),
+                "the head of the audit log is missing: records may have been removed from the log's end with it; \
+                 the log goes on from what is left"
+            );
+            Ok((None, HeadState::Lost))
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            tracing::error!(file = %path.display(), %error, "the head of the audit log was not written by this server");
+            Ok((None, HeadState::Lost))
+        }
+        Err(error) => Err(AuditFileError::refused("read", &path)(error)),
+    }
 }
 
 /// What was wrong with the end of a file.

@@ -77,10 +77,10 @@ impl JsonlAuditStore {
         let segments = Segments::new(path)?;
         segments.prepare()?;
         let lock = segments.lock()?;
-        let Opened { tail, notices } = open_log(&segments)?;
+        let Opened { tail, head, notices } = open_log(&segments)?;
         let AuditFileSettings { max_file_size, is_daily, is_strict, .. } = settings;
         let rules = WriterRules { max_file_size, is_daily, is_strict };
-        let writer = Writer::new(segments.clone(), rules, Arc::clone(&clock), tail);
+        let writer = Writer::new(segments.clone(), rules, Arc::clone(&clock), (tail, head));
         let upkeep = Upkeep { notices, notes: Vec::new(), retention_at: None };
         Ok(Self { segments, settings, clock, writer: Mutex::new(writer), upkeep: Mutex::new(upkeep), _lock: lock })
     }
@@ -187,10 +187,13 @@ impl AuditStore for JsonlAuditStore {
 
     fn forget_notices(&self) -> StoreResult<'_, ()> {
         Box::pin(async move {
-            let mut upkeep = self.upkeep.lock().await;
-            upkeep.notices.clear();
-            let notes = std::mem::take(&mut upkeep.notes);
-            notes.iter().try_for_each(|note| remove_note(note)).map_err(store_error)
+            let notes = {
+                let mut upkeep = self.upkeep.lock().await;
+                upkeep.notices.clear();
+                std::mem::take(&mut upkeep.notes)
+            };
+            notes.iter().try_for_each(|note| remove_note(note)).map_err(store_error)?;
+            if self.writer.lock().await.admit_head() { self.sync().await } else { Ok(()) }
         })
     }
 }

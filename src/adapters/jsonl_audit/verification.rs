@@ -3,11 +3,14 @@
 use super::AuditFileError;
 use super::chain::{ChainedLine, Link, RecordHash, beginning};
 use super::content::SegmentContent;
+use super::faults::{Fault, FaultKind, Verification};
 use super::head::Head;
-use super::notices::{RemovedSegment, SEGMENTS_REMOVED, name_of};
+use super::notices::{HEAD_MISSING, RemovedSegment, SEGMENTS_REMOVED, name_of};
 use super::retention;
 use super::segments::Segments;
+use mxcp_actors::model::audit_event::OperationType;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashSet;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -21,132 +24,20 @@ const NAME_REACH: usize = 512;
 /// How often it is begun again because a file was removed while it was running.
 const ATTEMPTS: usize = 3;
 
-/// What is wrong with the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FaultKind {
-    /// The line does not match its own hash.
-    #[error("the record was changed after it was written")]
-    Changed,
-    /// Numbers before the line are missing.
-    #[error("the records from number {first} to {last} are missing before this one")]
-    Missing {
-        /// The first number.
-        first: u64,
-        /// The last number.
-        last: u64,
-    },
-    /// The line is not tied to the line before it, whose number fits.
-    #[error("the record before this one was changed or replaced together with its hash")]
-    Replaced,
-    /// The number does not come after that of the line before.
-    #[error("the record is not in its place: it comes after number {found_before}")]
-    Misplaced {
-        /// The number that it does follow.
-        found_before: u64,
-    },
-    /// What stands before the first line is not there, and nothing tells of its removal.
-    #[error("the beginning of the log is missing, and nothing tells that it was removed for its age")]
-    BeginningMissing,
-    /// Among chained lines stands one that is not.
-    #[error("the line carries no hash, or is not a record")]
-    NotChained,
-    /// The file ends in the middle of a line, and is not the last.
-    #[error("the last line is not whole")]
-    Torn,
-    /// The head knows of later records.
-    #[error("the end of the log is missing: it goes to number {last}")]
-    EndMissing {
-        /// The last number that was written.
-        last: u64,
-    },
-    /// The head knows another record under that number.
-    #[error("the record is not the one that was written under its number")]
-    NotTheOneWritten,
-    /// The file cannot be decompressed.
-    #[error("the file cannot be read to its end")]
-    Unreadable,
-    /// The head cannot be read.
-    #[error("the head of the log cannot be read")]
-    HeadUnreadable,
-}
-
-impl FaultKind {
-    /// A word for programs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Missing { .. } => "missing",
-            Self::Replaced => "replaced",
-            Self::Misplaced { .. } => "misplaced",
-            Self::BeginningMissing => "beginning_missing",
-            Self::NotChained => "not_chained",
-            Self::Torn => "torn",
-            Self::EndMissing { .. } => "end_missing",
-            Self::NotTheOneWritten => "not_the_one_written",
-            Self::Unreadable => "unreadable",
-            Self::HeadUnreadable => "head_unreadable",
-        }
-    }
-}
-
-/// Where what is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The name of the file.
-    pub file: String,
-    /// The line, from 1; zero when it is about the whole file.
-    pub line: u64,
-    /// The number of the record, when it has one.
-    pub sequence: Option<u64>,
-    /// What.
-    pub kind: FaultKind,
-}
-
-/// What was found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verification {
-    /// Records whose place in the chain was checked.
-    pub records: u64,
-    /// Lines from before there was a chain.
-    pub unchained: u64,
-    /// Files.
-    pub files: u64,
-    /// Bytes that were looked at, decompressed.
-    pub bytes: u64,
-    /// The first and the last number.
-    pub first_sequence: Option<u64>,
-    /// The last number.
-    pub last_sequence: Option<u64>,
-    /// Whether the log ends in the middle of a line, which the next start of the daemon mends.
-    pub is_end_torn: bool,
-    /// What is wrong, in the order of the log.
-    pub faults: Vec<Fault>,
-    /// Faults beyond those that are told one by one.
-    pub more_faults: u64,
-}
-
-impl Verification {
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub fn is_intact(&self) -> bool {
-        self.faults.is_empty()
-    }
-}
-
 /// Checks every line of the log whose configured path is `path`, also while a daemon writes it.
+/// Records that were noted elsewhere are `expected` to be there.
 ///
 /// # Errors
 /// When the files cannot be read.
-pub fn verify(path: &Path) -> Result<Verification, AuditFileError> {
+pub fn verify(path: &Path, expected: &[Link]) -> Result<Verification, AuditFileError> {
     let segments = Segments::new(path)?;
     for _ in 1..ATTEMPTS {
-        let mut check = Check::new(&segments)?;
+        let mut check = Check::new(&segments, expected)?;
         if check.run(&segments)? == Completeness::Whole {
             return Ok(check.found);
         }
     }
-    let mut check = Check::new(&segments)?;
+    let mut check = Check::new(&segments, expected)?;
     check.run(&segments)?;
     Ok(check.found)
 }
@@ -172,6 +63,9 @@ struct Check {
     found: Verification,
     head: Option<Head>,
     is_head_met: bool,
+    is_head_unreadable: bool,
+    /// What was noted elsewhere and was not met yet.
+    expected: Vec<Link>,
     last: Option<Link>,
     /// What the first chained line is tied to.
     beginning: Option<(RecordHash, Fault)>,
@@ -181,17 +75,26 @@ struct Check {
 
 impl Check {
     /// A check that knows the head from before the files are listed: they only grow.
-    fn new(segments: &Segments) -> Result<Self, AuditFileError> {
+    fn new(segments: &Segments, expected: &[Link]) -> Result<Self, AuditFileError> {
         let (mut found, head_path) = (Verification::default(), segments.head_path());
-        let head = match Head::read(&head_path) {
+        let (head, is_head_unreadable) = match Head::read(&head_path) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let kind = FaultKind::HeadUnreadable;
                 found.faults.push(Fault { file: name_of(&head_path), line: 0, sequence: None, kind });
-                None
+                (None, true)
             }
-            head => head.map_err(AuditFileError::refused("read", &head_path))?,
+            head => (head.map_err(AuditFileError::refused("read", &head_path))?, false),
         };
-        let mut check = Self { found, head, is_head_met: false, last: None, beginning: None, removed: HashSet::new() };
+        let mut check = Self {
+            found,
+            head,
+            is_head_met: false,
+            is_head_unreadable,
+            expected: expected.to_owned(),
+            last: None,
+            beginning: None,
+            removed: HashSet::new(),
+        };
         check.read_notes(segments)?;
         Ok(check)
     }
@@ -206,7 +109,7 @@ impl Check {
             self.read_segment(path, content, at + 1 == count)?;
         }
         self.read_notes(segments)?;
-        self.judge_ends(oldest_first.last(), &segments.head_path());
+        self.judge_ends(oldest_first.last(), &segments.head_path())?;
         Ok(Completeness::Whole)
     }
 
@@ -264,14 +167,16 @@ impl Check {
         let link = chained.link;
         self.found.records += 1;
         if chained.is_whole() {
-            self.note_removals(text);
+            self.note_notices(place, link.sequence, text);
         } else {
             self.complain(place, Some(link.sequence), FaultKind::Changed);
         }
         self.check_place(place, &chained);
         self.check_head(place, link);
+        self.check_expected(place, link);
         self.found.first_sequence.get_or_insert(link.sequence);
         self.found.last_sequence = Some(link.sequence);
+        self.found.newest = Some(link);
         self.last = Some(link);
     }
 
@@ -297,7 +202,7 @@ impl Check {
     }
 
     fn check_head(&mut self, place: Place<'_>, link: Link) {
-        let Some(head) = self.head.as_ref().map(Head::link).filter(|head| head.sequence == link.sequence) else {
+        let Some(head) = self.head.as_ref().and_then(Head::link).filter(|head| head.sequence == link.sequence) else {
             return;
         };
         self.is_head_met = true;
@@ -306,40 +211,72 @@ impl Check {
         }
     }
 
-    /// What was removed for its age is told by the log itself.
-    fn note_removals(&mut self, line: &[u8]) {
+    fn check_expected(&mut self, place: Place<'_>, link: Link) {
+        let Some(at) = self.expected.iter().position(|expected| expected.sequence == link.sequence) else { return };
+        if self.expected.swap_remove(at).record_hash != link.record_hash {
+            self.complain(place, Some(link.sequence), FaultKind::ExpectedOther);
+        }
+    }
+
+    /// What was removed for its age is told by the log itself, and that its head was missing.
+    fn note_notices(&mut self, place: Place<'_>, sequence: u64, line: &[u8]) {
         #[derive(Deserialize)]
         struct Record {
+            operation_type: OperationType,
             operation_name: String,
-            input_data: Details,
+            input_data: Value,
         }
         #[derive(Deserialize)]
-        struct Details {
+        struct Removed {
             segments: Vec<RemovedSegment>,
         }
-        if !beginning(line, NAME_REACH).contains(SEGMENTS_REMOVED) {
+        let beginning = beginning(line, NAME_REACH);
+        if ![SEGMENTS_REMOVED, HEAD_MISSING].iter().any(|name| beginning.contains(name)) {
             return;
         }
-        let record =
-            serde_json::from_slice::<Record>(line).ok().filter(|record| record.operation_name == SEGMENTS_REMOVED);
-        let segments = record.into_iter().flat_map(|record| record.input_data.segments);
-        self.removed.extend(segments.filter_map(|segment| segment.last_hash));
+        // A caller may ask for a tool of that name.
+        let record = serde_json::from_slice::<Record>(line).ok();
+        let Some(record) = record.filter(|record| record.operation_type == OperationType::Auth) else { return };
+        if record.operation_name == HEAD_MISSING {
+            self.complain(place, Some(sequence), FaultKind::HeadWasMissing);
+        } else if record.operation_name == SEGMENTS_REMOVED {
+            let removed = serde_json::from_value::<Removed>(record.input_data).ok();
+            let segments = removed.into_iter().flat_map(|removed| removed.segments);
+            self.removed.extend(segments.filter_map(|segment| segment.last_hash));
+        }
     }
 
     /// What can only be told when all was read: whether the ends are where they should be.
-    fn judge_ends(&mut self, newest: Option<&PathBuf>, head_path: &Path) {
+    fn judge_ends(&mut self, newest: Option<&PathBuf>, head_path: &Path) -> Result<(), AuditFileError> {
         if let Some((prev, fault)) = self.beginning.take()
             && !self.removed.contains(&prev)
         {
             self.found.faults.insert(0, fault);
         }
         let last = self.last.map_or(0, |link| link.sequence);
-        if let Some(head) = self.head.as_ref().map(Head::link).filter(|head| !self.is_head_met && head.sequence > last)
-        {
-            let file = name_of(newest.map_or(head_path, PathBuf::as_path));
+        let file = name_of(newest.map_or(head_path, PathBuf::as_path));
+        let head = self.head.as_ref().and_then(Head::link);
+        if let Some(head) = head.filter(|head| !self.is_head_met && head.sequence > last) {
             let kind = FaultKind::EndMissing { last: head.sequence };
             self.complain(Place { file: &file, line: 0 }, self.last.map(|link| link.sequence), kind);
         }
+        if self.is_head_missing(head_path)? {
+            self.complain(Place { file: &name_of(head_path), line: 0 }, None, FaultKind::HeadMissing);
+        }
+        for expected in std::mem::take(&mut self.expected) {
+            self.complain(Place { file: &file, line: 0 }, Some(expected.sequence), FaultKind::ExpectedMissing);
+        }
+        Ok(())
+    }
+
+    /// Whether there is no head beside chained records. Of a log that has just been begun it may
+    /// have come after the first look, and before the records.
+    fn is_head_missing(&self, head_path: &Path) -> Result<bool, AuditFileError> {
+        if self.head.is_some() || self.is_head_unreadable || self.last.is_none() {
+            return Ok(false);
+        }
+        let exists = head_path.try_exists().map_err(AuditFileError::refused("inspect", head_path))?;
+        Ok(!exists)
     }
 
     fn complain(&mut self, place: Place<'_>, sequence: Option<u64>, kind: FaultKind) {

@@ -2,7 +2,7 @@
 
 use super::AuditFileError;
 use super::chain::{Link, seal};
-use super::head::Head;
+use super::head::{Head, HeadState};
 use super::segments::Segments;
 use super::whole_file::sync_folder;
 use mxcp_actors::model::audit_event::AuditRecord;
@@ -50,6 +50,7 @@ pub(super) struct Writer {
     unsynced: Unsynced,
     buffer: Vec<u8>,
     tail: Tail,
+    head: HeadState,
 }
 
 /// Where the log ends.
@@ -63,9 +64,14 @@ pub(super) struct Tail {
 
 impl Writer {
     /// A writer that begins a segment with its first record, which follows `tail`.
-    pub(super) fn new(segments: Segments, rules: WriterRules, clock: Arc<dyn Clock>, tail: Tail) -> Self {
-        let unsynced = Unsynced::default();
-        Self { segments, rules, clock, current: None, torn_after: None, unsynced, buffer: Vec::new(), tail }
+    pub(super) fn new(
+        segments: Segments,
+        rules: WriterRules,
+        clock: Arc<dyn Clock>,
+        (tail, head): (Tail, HeadState),
+    ) -> Self {
+        let (unsynced, buffer) = (Unsynced::default(), Vec::new());
+        Self { segments, rules, clock, current: None, torn_after: None, unsynced, buffer, tail, head }
     }
 
     /// The number of the last record.
@@ -83,6 +89,7 @@ impl Writer {
             return Ok(());
         }
         let tail = self.fill_buffer(records)?;
+        self.begin_head()?;
         let (segment, length) = self.segment_to_write()?;
         self.unsynced.add(&segment.file);
         let outcome = append_whole(&mut &*segment.file, length, &self.buffer)
@@ -97,14 +104,36 @@ impl Writer {
         Ok(())
     }
 
-    /// What has to be synced for everything written so far to survive a power loss.
+    /// What has to be synced for everything written so far to survive a power loss. The head waits
+    /// while no record tells that it was lost.
     pub(super) fn take_unsynced(&mut self) -> Unsynced {
-        std::mem::take(&mut self.unsynced)
+        let mut unsynced = std::mem::take(&mut self.unsynced);
+        if self.head == HeadState::Lost {
+            self.unsynced.head = unsynced.head.take();
+        }
+        unsynced
+    }
+
+    /// Has the head written again, because a record tells that it was lost. Returns whether it was.
+    pub(super) fn admit_head(&mut self) -> bool {
+        std::mem::replace(&mut self.head, HeadState::Kept) == HeadState::Lost
     }
 
     /// Remembers that `unsynced` has yet to be synced.
     pub(super) fn put_back(&mut self, unsynced: Unsynced) {
         self.unsynced.merge(unsynced);
+    }
+
+    /// Puts the first head on the disk. It comes before the first record: a log without one is then
+    /// a fault at any moment, and a kill leaves none.
+    fn begin_head(&mut self) -> Result<(), AuditFileError> {
+        if self.head == HeadState::ToBegin {
+            let (head, path) = (Head::before_chain(self.tail.last_sequence), self.segments.head_path());
+            let written = head.write(&path).and_then(|()| sync_folder(self.segments.folder()));
+            written.map_err(AuditFileError::refused("write the head of the audit log", &path))?;
+            self.head = HeadState::Kept;
+        }
+        Ok(())
     }
 
     fn sync_or_take_back(&self, file: &Arc<File>, length: u64) -> Result<(), FailedAppend> {

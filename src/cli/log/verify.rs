@@ -1,6 +1,6 @@
 //! `mxcp log verify`: is the audit log as it was written?
 
-use crate::adapters::jsonl_audit::{Fault, Verification, verify};
+use crate::adapters::jsonl_audit::{Fault, Link, Verification, verify};
 use crate::adapters::system::SystemClock;
 use crate::cli::context::StoreOptions;
 use crate::cli::output::Report;
@@ -9,6 +9,7 @@ use clap::Args;
 use mxcp_actors::ports::clock::Clock as _;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 /// How many faults a person is told one by one.
@@ -16,6 +17,9 @@ const FAULTS_SHOWN: usize = 50;
 
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct VerifyArgs {
+    /// Check that this record is there with that hash: the newest one, as a former check told it and you noted elsewhere
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = Link::from_str)]
+    expect: Vec<Link>,
     #[command(flatten)]
     pub(in crate::cli) store: StoreOptions,
 }
@@ -24,7 +28,7 @@ pub(in crate::cli) struct VerifyArgs {
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<Report> {
     let configuration = args.store.load()?;
     let started = SystemClock.now();
-    let found = verify(&configuration.audit.path).context("the audit log cannot be checked")?;
+    let found = verify(&configuration.audit.path, &args.expect).context("the audit log cannot be checked")?;
     if found.files == 0 && found.is_intact() {
         // Where there should be a log, its absence is what somebody wants to hear of.
         bail!("there is no audit log at {}", configuration.audit.path.display());
@@ -41,6 +45,7 @@ fn report(found: &Verification, took: Duration) -> Report {
         "bytes": found.bytes,
         "first_sequence": found.first_sequence,
         "last_sequence": found.last_sequence,
+        "newest": found.newest.map(|newest| newest.to_string()),
         "is_end_torn": found.is_end_torn,
         "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "faults": found.faults.iter().map(fault_as_json).collect::<Vec<_>>(),
@@ -65,6 +70,10 @@ fn as_text(found: &Verification, took: Duration) -> String {
     }
     if found.is_end_torn {
         text.push_str("the last line is not whole yet; if the server was killed, its next start repairs it\n");
+    }
+    if let Some(newest) = found.newest {
+        let _infallible =
+            writeln!(text, "newest record {newest} (noted elsewhere, --expect tells later whether it is there)");
     }
     let verdict = if found.is_intact() {
         "✅ the audit log is as it was written"

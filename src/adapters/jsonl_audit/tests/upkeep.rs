@@ -66,7 +66,7 @@ async fn closed_files_are_compressed_and_the_newest_is_not() {
     let compressed: Vec<bool> = log.files().iter().map(|name| name.contains(".gz")).collect();
     assert_eq!(compressed, [true, true, true, false]);
     assert_eq!(log.all_names().len(), 4);
-    assert!(verify(&log.path()).unwrap().is_intact());
+    assert!(verify(&log.path(), &[]).unwrap().is_intact());
     let plain = Log::new();
     let store = days(&plain, AuditFileSettings { is_compressed: false, ..SETTINGS }, &clock).await;
     store.tend().await.unwrap();
@@ -82,19 +82,19 @@ async fn what_is_old_is_removed_and_told_and_no_alarm() {
     clock.set("2026-11-24T00:00:00Z");
     store.tend().await.unwrap();
     assert_eq!(log.files().len(), 2, "{:?}", log.files());
-    assert!(verify(&log.path()).unwrap().is_intact(), "a note tells before the record does");
+    assert!(verify(&log.path(), &[]).unwrap().is_intact(), "a note tells before the record does");
     let notices = record_notices(&store, 5).await;
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].operation_name, "audit.segments_removed");
     let told = &notices[0].input.as_ref().unwrap()["segments"];
     assert_eq!((told[0]["records"].as_u64(), told[1]["last_sequence"].as_u64()), (Some(1), Some(2)));
     assert!(!log.all_files().iter().any(|name| name.contains("removed")), "{:?}", log.all_files());
-    let found = verify(&log.path()).unwrap();
+    let found = verify(&log.path(), &[]).unwrap();
     assert!(found.is_intact(), "{:?}", found.faults);
     assert_eq!(found.first_sequence, Some(3));
     assert!(store.notices().await.unwrap().is_empty());
     fs::remove_file(log.folder().join(&log.files()[0])).unwrap();
-    assert!(!verify(&log.path()).unwrap().is_intact(), "what somebody else removes is an alarm");
+    assert!(!verify(&log.path(), &[]).unwrap().is_intact(), "what somebody else removes is an alarm");
 }
 
 #[actix::test]
@@ -108,7 +108,7 @@ async fn a_command_removes_beside_the_daemon_which_tells_of_it() {
     assert_eq!(remove_expired(&log.path(), now - DAY, now).unwrap(), found);
     assert_eq!(log.files().len(), 1);
     assert_eq!(record_notices(&store, 5).await.len(), 1);
-    assert!(verify(&log.path()).unwrap().is_intact());
+    assert!(verify(&log.path(), &[]).unwrap().is_intact());
     assert!(remove_expired(&log.path(), now - DAY, now).unwrap().segments.is_empty());
 }
 

@@ -1,4 +1,4 @@
-use super::super::{FaultKind, Verification, verify};
+use super::super::{FaultKind, Link, Verification, verify};
 use super::*;
 
 /// A log of nine records in three segments, of which the first is compressed.
@@ -18,12 +18,13 @@ async fn three_segments() -> Log {
     log
 }
 
+const HEAD: &str = "logs-default.head";
 const FIRST: &str = "logs-default-20261123T100000.jsonl.gz";
 const SECOND: &str = "logs-default-20261123T110000.jsonl";
 const THIRD: &str = "logs-default-20261123T120000.jsonl";
 
 fn found(log: &Log) -> Verification {
-    verify(&log.path()).unwrap()
+    verify(&log.path(), &[]).unwrap()
 }
 
 /// The faults, as file, line, number and kind.
@@ -162,6 +163,104 @@ async fn a_removed_end_stays_found_when_the_daemon_goes_on() {
     assert_eq!(faults(&log), [at_place("logs-default-20261123T130000.jsonl", 1, 10, missing)]);
 }
 
+/// What somebody does who wants the last two records forgotten.
+async fn without_end_and_head() -> Log {
+    let log = three_segments().await;
+    change_lines(&log, THIRD, |lines| lines.truncate(1));
+    fs::remove_file(log.folder().join(HEAD)).unwrap();
+    log
+}
+
+#[actix::test]
+async fn an_end_that_is_removed_together_with_the_head_is_found() {
+    let log = without_end_and_head().await;
+    assert_eq!(faults(&log), [(HEAD.to_owned(), 0, None, FaultKind::HeadMissing)]);
+}
+
+#[actix::test]
+async fn a_start_without_the_head_hides_nothing_before_a_record_tells_of_it() {
+    let log = without_end_and_head().await;
+    let store = log.open("2026-11-23T13:00:00Z", LARGE);
+    append(&store, 8, "a call that is faster").await;
+    store.sync().await.unwrap();
+    let missing = (HEAD.to_owned(), 0, None, FaultKind::HeadMissing);
+    assert_eq!(faults(&log), [missing.clone()]);
+    drop(store);
+    let store = log.open("2026-11-23T14:00:00Z", LARGE);
+    let notices = store.notices().await.unwrap();
+    assert_eq!(notices.len(), 1);
+    assert_eq!(notices[0].operation_name, "audit.head_missing");
+    assert_eq!(notices[0].input.as_ref().unwrap()["trusted_from"], 9);
+    let told = Arc::new(AuditRecord::of(notices[0].clone(), 9, at(START), "r".to_owned()));
+    store.append(vec![told]).await.unwrap();
+    store.sync().await.unwrap();
+    assert!(faults(&log).contains(&missing), "not before it is written for certain");
+    store.forget_notices().await.unwrap();
+    assert!(log.text(HEAD).starts_with("{\"sequence\":9,"));
+    append(&store, 10, "next").await;
+    store.sync().await.unwrap();
+    let told = at_place("logs-default-20261123T140000.jsonl", 1, 9, FaultKind::HeadWasMissing);
+    assert_eq!(faults(&log), [told], "the record stays a fault");
+    drop(store);
+    let store = log.open("2026-11-23T15:00:00Z", LARGE);
+    assert!(store.notices().await.unwrap().is_empty(), "it is told once");
+}
+
+#[actix::test]
+async fn a_log_of_older_versions_needs_no_head_and_gets_one_with_its_first_record() {
+    let log = Log::new();
+    log.write("logs-default-20261123T090000.jsonl", &(line(1, "old", START) + &line(2, "old", START)));
+    assert!(found(&log).is_intact());
+    let store = log.open(START, LARGE);
+    assert!(store.notices().await.unwrap().is_empty());
+    append(&store, 3, "new").await;
+    assert_eq!(log.text(HEAD), "{\"sequence\":2,\"record_hash\":null}");
+    assert!(found(&log).is_intact());
+}
+
+#[actix::test]
+async fn a_record_that_was_noted_elsewhere_has_to_be_there_with_its_hash() {
+    let log = three_segments().await;
+    let newest = found(&log).newest.unwrap();
+    assert_eq!(newest.sequence, 9);
+    let expecting = |expected: &[Link]| {
+        let found = verify(&log.path(), expected).unwrap();
+        found.faults.into_iter().map(|fault| (fault.file, fault.sequence, fault.kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(expecting(&[newest]), []);
+    let other = Link { sequence: 8, ..newest };
+    assert_eq!(expecting(&[newest, other]), [(THIRD.to_owned(), Some(8), FaultKind::ExpectedOther)]);
+    // Everything is gone, the head too, and the log was begun anew.
+    for file in log.all_files() {
+        fs::remove_file(log.folder().join(file)).unwrap();
+    }
+    assert_eq!(expecting(&[newest]), [(HEAD.to_owned(), Some(9), FaultKind::ExpectedMissing)]);
+    let store = log.open("2026-11-23T13:00:00Z", LARGE);
+    append(&store, 1, "anew").await;
+    store.sync().await.unwrap();
+    assert_eq!(expecting(&[]), [], "the log itself cannot know");
+    let file = "logs-default-20261123T130000.jsonl".to_owned();
+    assert_eq!(expecting(&[newest]), [(file, Some(9), FaultKind::ExpectedMissing)]);
+}
+
+#[actix::test]
+async fn a_caller_cannot_tell_in_the_name_of_the_log() {
+    let log = three_segments().await;
+    let store = log.open("2026-11-23T13:00:00Z", LARGE);
+    // The hash that the second segment's first line is tied to.
+    let tied = log.text(SECOND).split_once("\"prev_hash\":\"").unwrap().1[..64].to_owned();
+    for (number, name) in [(10, "audit.segments_removed"), (11, "audit.head_missing")] {
+        let mut event = AuditEvent::auth(name, OperationStatus::Error, AuditCaller::default());
+        event.operation_type = mxcp_actors::model::audit_event::OperationType::Tool;
+        event.input = Some(serde_json::json!({
+            "segments": [{"file": FIRST, "records": 3, "last_sequence": 3, "last_hash": tied}],
+        }));
+        store.append(vec![Arc::new(AuditRecord::of(event, number, at(START), "r".to_owned()))]).await.unwrap();
+    }
+    fs::remove_file(log.folder().join(FIRST)).unwrap();
+    assert_eq!(faults(&log), [at_place(SECOND, 1, 4, FaultKind::BeginningMissing)]);
+}
+
 #[actix::test]
 async fn a_damaged_compressed_file_is_a_fault() {
     let log = three_segments().await;
@@ -184,8 +283,12 @@ async fn any_changed_byte_of_a_segment_is_found() {
 }
 
 #[actix::test]
-async fn a_head_that_nobody_wrote_here_is_a_fault() {
+async fn a_head_that_nobody_wrote_here_is_a_fault_and_told() {
     let log = three_segments().await;
-    log.write("logs-default.head", "{}");
-    assert_eq!(faults(&log), [("logs-default.head".to_owned(), 0, None, FaultKind::HeadUnreadable)]);
+    for content in ["{}", "", "{\"sequence\":9"] {
+        log.write(HEAD, content);
+        assert_eq!(faults(&log), [(HEAD.to_owned(), 0, None, FaultKind::HeadUnreadable)]);
+    }
+    let notices = log.open("2026-11-23T13:00:00Z", LARGE).notices().await.unwrap();
+    assert_eq!(notices[0].operation_name, "audit.head_missing");
 }

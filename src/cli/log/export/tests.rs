@@ -62,6 +62,39 @@ fn a_csv_file_has_every_column_and_is_for_its_owner_alone() {
 }
 
 #[test]
+fn no_cell_of_a_csv_file_is_a_formula() {
+    let names =
+        ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "-5", "-1.5e3", "a=b", "'a"];
+    let rig = Rig { folder: TempDir::new().unwrap() };
+    let lines: Vec<_> = (1..).zip(names).map(|(number, name)| line(number, name)).collect();
+    rig.write("logs-20261123T100000.jsonl", &lines);
+    let path = rig.folder.path().join("out.csv");
+    to_csv(&rig.reader(), &AuditFilter::default(), &path).unwrap();
+    let connection = Connection::open_in_memory().unwrap();
+    let read = format!(
+        "SELECT operation_name FROM read_csv('{}', all_varchar = true, header = true, quote = '\"', new_line = '\\r\\n')",
+        path.display()
+    );
+    let mut statement = connection.prepare(&read).unwrap();
+    let cells: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let expected = [
+        "'=cmd|' /C calc'!A0",
+        "'+1+1",
+        "'-2+3",
+        "'@SUM(A1)",
+        "'\tx",
+        "'\rx",
+        "'\nx",
+        "'＝1",
+        "-5",
+        "-1.5e3",
+        "a=b",
+        "'a",
+    ];
+    assert_eq!(cells, expected);
+}
+
+#[test]
 fn a_table_can_be_computed_with() {
     let rig = Rig::new();
     assert_eq!(rig.to_duckdb().unwrap(), 2);
