@@ -214,8 +214,7 @@ fn word(characters: &[char], at: usize) -> (TokenKind, usize) {
 /// Digits, and a dot that digits follow.
 fn end_of_number(characters: &[char], at: usize) -> usize {
     let end = find(characters, at, |letter| !is_letter(letter));
-    let is_fraction =
-        characters.get(end) == Some(&'.') && characters.get(end + 1).is_some_and(|next| next.is_ascii_digit());
+    let is_fraction = characters.get(end) == Some(&'.') && characters.get(end + 1).is_some_and(char::is_ascii_digit);
     if is_fraction { find(characters, end + 1, |letter| !is_letter(letter)) } else { end }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn run(args: &PolicyArgs) -> anyhow::Result<Report> {
     given.warn();
     let principal = given.principal;
     let (catalog, book) = endpoints(&configuration).map_err(|faults| anyhow!("{}", faults.join("\n")))?;
-    let (entry, arguments) = find(&catalog, &args.endpoint, params)?;
+    let (entry, arguments) = find(&catalog, &args.endpoint, &params)?;
     let endpoint = entry.definition.name.as_str();
     let arguments = entry.convert_arguments(arguments);
     let arguments = arguments.map_err(|why| anyhow!("such a call is refused before any rule is looked at: {why}"))?;
@@ -86,7 +86,7 @@ pub(super) fn run(args: &PolicyArgs) -> anyhow::Result<Report> {
 fn find(
     catalog: &ToolCatalog,
     name: &str,
-    params: Map<String, Value>,
+    params: &Map<String, Value>,
 ) -> anyhow::Result<(Arc<CatalogEntry>, Map<String, Value>)> {
     let has_params = !params.is_empty();
     let found = EndpointKind::ALL.into_iter().find_map(|kind| catalog.resolve(kind, name, params.clone()));
