@@ -1,7 +1,7 @@
 //! Policies, from the file to the answer and the audit log, and the commands that are about them.
 
 use crate::common::{OAuthClient, Setup, TestApp};
-use crate::config_project::{PLAIN_SITE, Project};
+use crate::config_project::{PASSWORD_HASH, PLAIN_SITE, Project};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 
@@ -226,6 +226,30 @@ fn a_rule_that_cannot_work_stops_serve_and_validate_and_is_pointed_at() {
     }
     let shown = String::from_utf8(mxcp(&project, &["validate", "tools/t.yml"]).stdout).unwrap();
     assert!(shown.contains("✗ tools/t.yml") && shown.contains("^^^") && !shown.contains("fine.yml"), "{shown}");
+}
+
+#[test]
+fn what_is_missing_at_the_end_of_a_block_is_pointed_at_in_the_block() {
+    let project = Project::new(PLAIN_SITE);
+    let errors = |condition: &str| {
+        let text = format!(
+            "tool:\n  name: t\n  source: {{code: SELECT 1}}\n  policies:\n    input:\n      - condition: {condition}\n        \
+             action: deny\n"
+        );
+        project.write("tools/t.yml", &text);
+        project.errors().join("\n")
+    };
+    let unfinished = errors("|\n          user.role == 'x' &&\n");
+    assert!(unfinished.starts_with("tools/t.yml:7: tool.policies.input[0].condition: does not parse"), "{unfinished}");
+    assert!(unfinished.ends_with("    7 | user.role == 'x' &&\n      |                    ^"), "{unfinished}");
+    let python = errors("\"user.role == 'x' and user.id == 'y'\"");
+    assert!(python.contains("; CEL writes && for 'and'\n    6 | user.role == 'x' and user.id"), "{python}");
+    assert!(python.ends_with("      |                  ^"), "{python}");
+    let pattern = errors("user.email.matches(user.role)");
+    assert!(
+        pattern.ends_with("    6 | user.email.matches(user.role)\n      |                    ^^^^^^^^^"),
+        "{pattern}"
+    );
 }
 
 #[test]
@@ -468,4 +492,74 @@ async fn a_call_whose_result_needed_no_change_is_recorded_as_allowed() {
     assert_eq!(changed["policy_decision"], "warn");
     assert_eq!(changed["policy_reason"], "the response was changed by filter_fields");
     assert_eq!(changed["output_data"], json!([{}]));
+}
+
+#[test]
+fn explain_tells_the_scopes_that_a_call_needs_and_who_may_have_them() {
+    let user = json!({"mxcp": 1, "projects": {"my-project": {"profiles": {"default": {"auth": {
+        "provider": "local",
+        "local": {"users": [{"username": "ada", "password_hash": PASSWORD_HASH}]},
+        "authorization": {
+            "required_scopes": ["mxcp:access"],
+            "implies": {"reports:admin": ["reports:read"]},
+            "grants": [
+                {"when": "true", "scopes": ["mxcp:access"]},
+                {"when": "user.role == 'admin'", "scopes": ["reports:admin"]},
+            ],
+        },
+    }}}}}});
+    let project = Project::new(PLAIN_SITE).with_user(&user.to_string());
+    project.write("tools/t.yml", "tool: {name: t, scopes: ['reports:read'], source: {code: SELECT 1}}");
+    let scopes = |options: &[&str]| {
+        let output = mxcp(&project, &[&["policy", "explain", "t", "--json"], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        json_of(&output)["result"]["scopes"].clone()
+    };
+    let required = json!(["mxcp:access", "reports:read"]);
+    assert_eq!(scopes(&[]), json!({"required": required, "granted": null, "missing": null}));
+    assert_eq!(
+        scopes(&["-u", r#"{"role": "admin"}"#]),
+        json!({"required": required, "granted": required, "missing": []})
+    );
+    assert_eq!(
+        scopes(&["-u", r#"{"role": "analyst"}"#]),
+        json!({"required": required, "granted": ["mxcp:access"], "missing": ["reports:read"]})
+    );
+    let shown = mxcp(&project, &["policy", "explain", "t", "-u", "{}"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("Needs the scopes mxcp:access reports:read\n  ✗ nothing in"), "{shown}");
+    assert!(shown.contains("gives this user reports:read, so a call is refused"), "{shown}");
+}
+
+#[test]
+fn explain_takes_the_uri_of_a_resource_and_says_which_keys_of_a_user_are_none() {
+    let project = Project::new(PLAIN_SITE);
+    project.write(
+        "resources/r.yml",
+        "resource:\n  uri: 'users://{id}/profile'\n  parameters: [{name: id, type: integer, description: Who}]\n  \
+         source: {code: SELECT $id}\n  policies:\n    input:\n      \
+         - {condition: 'id > 41 && user.claims.dept == \"x\"', action: deny}\n",
+    );
+    let explain = |options: &[&str]| mxcp(&project, &[&["policy", "explain", "--json"], options].concat());
+    let user = r#"{"dept": "x", "emial": "a@b", "role": 5, "groups": "g", "provider": "github", "claims": {"k": 1}}"#;
+    let output = explain(&["users://42/profile", "-u", user]);
+    let result = json_of(&output)["result"].clone();
+    assert_eq!((&result["endpoint"], &result["policy_decision"]), (&json!("users://{id}/profile"), &json!("deny")));
+    assert_eq!(result["input"][0]["saw"], json!({"id": 42, "user.claims.dept": "x"}));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for warning in [
+        "--user-context: 'dept' is no field of user; conditions find it as user.claims.dept",
+        "--user-context: 'emial' is no field of user; conditions find it as user.claims.emial (did you mean 'email'?)",
+        "--user-context: role is no text, so it is left out",
+        "--user-context: groups is no list of texts, so it is left out",
+        "--user-context: provider is always 'cli' here; conditions find yours as user.claims.provider",
+    ] {
+        assert!(said.contains(warning), "{warning}\n{said}");
+    }
+    assert!(!said.contains("'claims'"), "{said}");
+    let by_name = explain(&["users://{id}/profile", "-p", "id=41", "-u", r#"{"claims": {"dept": "x"}}"#]);
+    assert_eq!(json_of(&by_name)["result"]["input"][0]["saw"]["user.claims.dept"], "x");
+    assert!(by_name.stderr.is_empty(), "{by_name:?}");
+    let both = explain(&["users://42/profile", "-p", "id=41"]);
+    assert!(both.status.code() == Some(1) && json_of(&both).to_string().contains("leave out --param"), "{both:?}");
 }

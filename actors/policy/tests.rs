@@ -6,6 +6,7 @@ use crate::model::ids::UserId;
 use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::principal::{Principal, User};
 use crate::model::schema::{TypeDefinition, TypeKind};
+use crate::testkit::conditions::{WITHOUT_ANSWER, odd_user};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -83,6 +84,21 @@ fn what_cannot_be_evaluated_denies() {
         assert!(denies(condition, &nobody, &json!({"n": 1})), "{condition}");
     }
     assert!(denies("n > 5", &nobody, &json!({})), "a missing argument");
+}
+
+#[test]
+fn no_condition_without_an_answer_lets_a_call_or_a_response_pass() {
+    let odd = Arc::new(Principal { user: Some(Arc::new(odd_user())), ..Principal::anonymous() });
+    for condition in WITHOUT_ANSWER {
+        assert!(denies(condition, &odd, &json!({})), "{condition}");
+        for action in [PolicyAction::Deny, PolicyAction::MaskFields, PolicyAction::FilterSensitiveFields] {
+            let rules = vec![rule(condition, action, &["a"])];
+            let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint(vec![], rules)]).unwrap();
+            let mut response = json!([{"a": 1}]);
+            let verdict = book.decide_output("t", &context_of(&odd), &mut response);
+            assert!(verdict.denial.is_some() && response == Value::Null, "{condition}");
+        }
+    }
 }
 
 #[test]

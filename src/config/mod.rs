@@ -52,4 +52,5 @@ pub use settings::{
     AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes, LogLevel,
     LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
+pub use suggestion::closest;
 pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};
