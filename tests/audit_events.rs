@@ -75,6 +75,52 @@ async fn a_flood_of_made_up_tokens_is_one_record_and_a_number() {
     assert_eq!(refused[1]["input_data"]["repeated"], 49);
 }
 
+/// What `mxcp log` shows of a trace, oldest first.
+fn traced(app: &TestApp, id: &str) -> Vec<Value> {
+    let text = run(mxcp(app.project().root()).args(["log", "--jsonl", "--full", "--trace", id]));
+    let mut records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    records.reverse();
+    records
+}
+
+#[tokio::test]
+async fn a_login_is_one_trace_from_its_begin_to_its_tokens() {
+    let app = TestApp::start().await;
+    let client = OAuthClient::register(&app).await;
+    client.tokens(&app, "ada").await;
+    client.tokens(&app, "ada").await;
+    let started = named(&app, "auth.login_started");
+    assert_eq!(started.len(), 2);
+    for start in &started {
+        let login = traced(&app, start["trace_id"].as_str().unwrap());
+        let names: Vec<_> = login.iter().map(|record| record["operation_name"].as_str().unwrap()).collect();
+        assert_eq!(names.first(), Some(&"auth.login_started"), "{names:?}");
+        assert_eq!(names[names.len() - 2..], ["auth.login_succeeded", "auth.token_issued"], "{names:?}");
+        assert!(login.iter().all(|record| record["trace_id"] == start["trace_id"]));
+        assert_eq!(login.iter().filter(|record| record["session_id"].is_string()).count(), 2, "{login:?}");
+        // The number of one request, as it stands on its error page and in the daemon's log, finds it too.
+        let last = login.last().unwrap();
+        let request = last["business_context"]["request_id"].as_str().unwrap();
+        assert_eq!(traced(&app, request), std::slice::from_ref(last));
+        assert!(login[0]["business_context"]["request_id"].is_null(), "the first request gives the trace its id");
+    }
+    assert_ne!(started[0]["trace_id"], started[1]["trace_id"]);
+}
+
+#[tokio::test]
+async fn who_is_refused_is_recorded_with_the_address() {
+    let app = TestApp::start().await;
+    let client = OAuthClient::register(&app).await;
+    client.refresh(&app, "made up").await;
+    assert_eq!(app.status_with("mxcp_at_made-up").await, 401);
+    let refused = app.get("/authorize?client_id=nobody&response_type=code").send().await.unwrap();
+    assert!(refused.status().is_client_error());
+    client.tokens(&app, "ada").await;
+    for name in ["auth.token_refused", "auth.access_refused", "auth.authorization_refused", "auth.consent_given"] {
+        assert_eq!(named(&app, name)[0]["input_data"]["peer"], "127.0.0.1", "{name}");
+    }
+}
+
 #[tokio::test]
 async fn who_cannot_register_or_begin_a_login_is_recorded() {
     let app = TestApp::start().await;

@@ -80,7 +80,7 @@ async fn nobody_else_sees_the_log_and_who_tries_is_recorded() {
     let refused = recorded(&app, "auth.viewer_refused");
     assert_eq!(refused.len(), 2);
     assert_eq!((&refused[0]["user_id"], &refused[0]["operation_status"]), (&json!("local:ben"), &json!("error")));
-    assert_eq!(refused[0]["input_data"], json!({"role": "analyst"}));
+    assert_eq!(refused[0]["input_data"], json!({"role": "analyst", "peer": "127.0.0.1"}));
     let mut nobody = Browser::new(&app);
     assert_eq!(nobody.open(app.url("/audit")).await.location().as_str(), app.url("/"));
     assert_eq!(app.get("/audit/events").send().await.unwrap().status(), 401);

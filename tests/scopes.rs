@@ -203,7 +203,10 @@ async fn a_token_that_is_not_enough_for_anything_is_recorded_too() {
     let few = sign_in(&app, &client, "ada", "mxcp:access").await;
     assert_eq!(status(&app, &few.access, "whoami").await, 403);
     let refused = refusals(&app);
-    assert_eq!(refused[0]["input_data"], json!({"needed": "mxcp:access reports:read", "held": "mxcp:access"}));
+    assert_eq!(
+        refused[0]["input_data"],
+        json!({"needed": "mxcp:access reports:read", "held": "mxcp:access", "peer": "127.0.0.1"})
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `/authorize`: from a client's request to the first page or redirect.
 
-use super::flow::{Authorizer, Browser, http_caller};
+use super::flow::{Authorizer, Browser};
 use super::messages::{BeginAuthorization, BeginError, BrowserStep, LoginError, Visitor};
 use super::rules::{check_request, check_unverified, error_redirect, verify_redirect};
 use crate::model::audit_event::{AuditEvent, OperationStatus};
@@ -58,13 +58,14 @@ impl Authorizer {
             BeginError::Unverified(error) | BeginError::ToClient { error, .. } => error,
             BeginError::Failed(_) => return,
         };
-        let caller = http_caller(asked.visitor.trace_id.as_ref());
+        let caller = asked.visitor.caller();
         let event = AuditEvent::auth("auth.authorization_refused", OperationStatus::Error, caller);
+        let event = event.with_details(json!({"peer": asked.visitor.peer}));
         self.audit_log.record_repeated(event.with_error(error.to_string()));
     }
 
     async fn record_start(&self, client: &Client, visitor: &Visitor) -> Result<(), LoginError> {
-        let mut caller = http_caller(visitor.trace_id.as_ref());
+        let mut caller = visitor.caller();
         caller.client_id = Some(client.id.clone());
         let event = AuditEvent::auth("auth.login_started", OperationStatus::Success, caller)
             .with_details(json!({"client_name": client.name, "peer": visitor.peer}));

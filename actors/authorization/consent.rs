@@ -1,6 +1,6 @@
 //! The consent page, and what the person said on it.
 
-use super::flow::{Authorizer, Browser, http_caller, known_browser};
+use super::flow::{Authorizer, Browser, known_browser, login_caller};
 use super::login_methods::LoginMethod;
 use super::messages::{BrowserStep, ConsentPrompt, DecideConsent, LoginError, NextStep, Visitor};
 use super::rules::csrf_token;
@@ -28,7 +28,7 @@ impl Authorizer {
             Some(LoginMethod::Provider(_)) | None => None,
         };
         let user = known.map(|signed_in| signed_in.user);
-        self.consent_page(client, request, browser, (LoginStage::AwaitingConsent, user)).await
+        self.consent_page(client, request, (browser, visitor), (LoginStage::AwaitingConsent, user)).await
     }
 
     /// Where the person will log in, in words.
@@ -44,7 +44,7 @@ impl Authorizer {
         &self,
         client: &Client,
         request: AuthorizationRequest,
-        browser: &Browser,
+        (browser, visitor): (&Browser, &Visitor),
         (stage, user): (LoginStage, Option<User>),
     ) -> Result<NextStep, LoginError> {
         // The approval is for all of it, also for what the person may come to have later.
@@ -75,6 +75,7 @@ impl Authorizer {
             purpose: LoginPurpose::Client(Box::new(request)),
             stage,
             expected_user: None,
+            trace_id: visitor.trace(),
         };
         let handle = self.authorization_codes.begin_login(login).await?;
         let csrf = csrf_token(&browser.cookie, handle.expose());
@@ -97,6 +98,8 @@ impl Authorizer {
         request: AuthorizationRequest,
         browser: &Browser,
     ) -> Result<BrowserStep, LoginError> {
+        let caller = login_caller(&login, &decided.visitor);
+        let visitor = &decided.visitor.within(&login);
         let signed_in = match login.stage {
             LoginStage::AwaitingConsent => None,
             LoginStage::AwaitingUserConsent(signed_in) => Some(*signed_in),
@@ -105,16 +108,14 @@ impl Authorizer {
                 return Err(LoginError::Unknown);
             }
         };
-        let mut caller = http_caller(decided.visitor.trace_id.as_ref());
-        caller.client_id = Some(request.client_id.clone());
         if !decided.is_approved {
-            self.record_login("auth.consent_refused", OperationStatus::Success, caller, None).await?;
+            self.record_login("auth.consent_refused", OperationStatus::Success, (caller, visitor), None).await?;
             return Ok(self.refuse(&request, OAuthErrorCode::AccessDenied, "the person refused"));
         }
-        self.record_login("auth.consent_given", OperationStatus::Success, caller, None).await?;
+        self.record_login("auth.consent_given", OperationStatus::Success, (caller, visitor), None).await?;
         let next = match signed_in {
-            None => self.to_login(login.purpose, browser, &decided.visitor, None).await?,
-            Some(signed_in) => self.finish(login.purpose, signed_in, browser, &decided.visitor).await?,
+            None => self.to_login(login.purpose, browser, visitor, None).await?,
+            Some(signed_in) => self.finish(login.purpose, signed_in, browser, visitor).await?,
         };
         Ok(BrowserStep { next, browser: None })
     }

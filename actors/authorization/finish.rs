@@ -1,6 +1,6 @@
 //! Somebody has signed in: on to the code, or to our own pages.
 
-use super::flow::{Authorizer, Browser, http_caller};
+use super::flow::{Authorizer, Browser};
 use super::messages::{BrowserStep, LoginError, NextStep, Visitor};
 use super::rules::error_redirect;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
@@ -27,8 +27,7 @@ impl Authorizer {
         &self,
         purpose: LoginPurpose,
         signed_in: SignedIn,
-        browser: &Browser,
-        visitor: &Visitor,
+        (browser, visitor): (&Browser, &Visitor),
         expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         let is_expected = expected_user.is_none_or(|expected| expected == signed_in.user.id);
@@ -38,7 +37,7 @@ impl Authorizer {
                 let client = client.ok_or(LoginError::Unknown)?;
                 let user = Some(signed_in.user.clone());
                 let stage = LoginStage::AwaitingUserConsent(Box::new(signed_in));
-                self.consent_page(&client, *request, browser, (stage, user)).await
+                self.consent_page(&client, *request, (browser, visitor), (stage, user)).await
             }
             purpose => self.finish(purpose, signed_in, browser, visitor).await,
         }
@@ -54,29 +53,30 @@ impl Authorizer {
     ) -> Result<NextStep, LoginError> {
         let user_id = signed_in.user.id.clone();
         let missing = signed_in.missing_scopes.clone();
-        let mut caller = http_caller(visitor.trace_id.as_ref());
+        let mut caller = visitor.caller();
         caller.user_id = Some(user_id.to_string());
         match purpose {
             LoginPurpose::Visit => {
                 let opened = self.sessions.open_session(self.new_session(None, signed_in)).await?;
                 caller.session_id = Some(opened.id);
-                self.record_success(caller, &missing).await?;
+                self.record_success((caller, visitor), &missing).await?;
                 opened.cookie.map(|session| NextStep::SignedIn { session }).ok_or(LoginError::Unknown)
             }
             LoginPurpose::Client(request) => {
                 let granted = self.granted(&request, &signed_in.user);
                 if granted.is_empty() && !request.scopes.is_empty() {
                     caller.client_id = Some(request.client_id.clone());
-                    return self.refuse_entitlement(&request, caller).await;
+                    return self.refuse_entitlement(&request, (caller, visitor)).await;
                 }
                 let session = self.new_session(Some((&request.client_id, granted)), signed_in);
                 let opened = self.sessions.open_session(session).await?;
                 self.authorization_codes.record_consent(self.consent(&request, browser, user_id)).await?;
                 self.client_registry.mark_client_used(request.client_id.clone()).await?;
-                let code = self.authorization_codes.issue_code(opened.id.clone(), (*request).clone()).await?;
+                let code =
+                    self.authorization_codes.issue_code(opened.id.clone(), (*request).clone(), visitor.trace()).await?;
                 caller.client_id = Some(request.client_id.clone());
                 caller.session_id = Some(opened.id);
-                self.record_success(caller, &missing).await?;
+                self.record_success((caller, visitor), &missing).await?;
                 Ok(self.answer(&request, &code))
             }
         }
@@ -84,12 +84,18 @@ impl Authorizer {
 
     /// Records the login, and what the provider kept from us: whoever looks for why a query fails
     /// at the provider's API finds it there.
-    async fn record_success(&self, caller: AuditCaller, missing: &ScopeSet) -> Result<(), LoginError> {
-        let mut event = AuditEvent::auth("auth.login_succeeded", OperationStatus::Success, caller);
-        if !missing.is_empty() {
-            event = event.with_details(json!({"missing_scopes": missing.to_string()}));
-        }
-        Ok(self.record(event).await?)
+    async fn record_success(
+        &self,
+        (caller, visitor): (AuditCaller, &Visitor),
+        missing: &ScopeSet,
+    ) -> Result<(), LoginError> {
+        let details = if missing.is_empty() {
+            json!({"peer": visitor.peer})
+        } else {
+            json!({"peer": visitor.peer, "missing_scopes": missing.to_string()})
+        };
+        let event = AuditEvent::auth("auth.login_succeeded", OperationStatus::Success, caller);
+        Ok(self.record(event.with_details(details)).await?)
     }
 
     /// What a person gets of what a client asks for: what they are entitled to.
@@ -102,7 +108,7 @@ impl Authorizer {
     async fn refuse_entitlement(
         &self,
         request: &AuthorizationRequest,
-        caller: AuditCaller,
+        caller: (AuditCaller, &Visitor),
     ) -> Result<NextStep, LoginError> {
         let error = format!("{NOT_ENTITLED}: {}", request.scopes);
         self.record_login("auth.login_failed", OperationStatus::Error, caller, Some(error)).await?;

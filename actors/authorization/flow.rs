@@ -13,6 +13,7 @@ use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::sessions::SessionsHandle;
 use crate::settings::Settings;
+use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -84,10 +85,10 @@ impl Authorizer {
         &self,
         name: &str,
         status: OperationStatus,
-        caller: AuditCaller,
+        (caller, visitor): (AuditCaller, &Visitor),
         error: Option<String>,
     ) -> Result<(), LoginError> {
-        let mut event = AuditEvent::auth(name, status, caller);
+        let mut event = AuditEvent::auth(name, status, caller).with_details(json!({"peer": visitor.peer}));
         event.error = error;
         Ok(self.record(event).await?)
     }
@@ -109,7 +110,7 @@ pub(super) fn known_browser(visitor: &Visitor, handle: &Secret, csrf: &Secret) -
 }
 
 pub(super) fn login_caller(login: &PendingLogin, visitor: &Visitor) -> AuditCaller {
-    let mut caller = http_caller(visitor.trace_id.as_ref());
+    let mut caller = visitor.within(login).caller();
     caller.client_id = login.purpose.request().map(|request| request.client_id.clone());
     caller
 }

@@ -90,13 +90,8 @@ impl AuthorizationHandle {
     ///
     /// # Errors
     /// When that cannot be told or recorded now.
-    pub async fn view_audit(
-        &self,
-        session: Secret,
-        is_begin: bool,
-        trace_id: Option<String>,
-    ) -> Result<Viewing, VisitError> {
-        ask(NAME, &self.address, ViewAudit { session, is_begin, trace_id }, STEP_DEADLINE).await
+    pub async fn view_audit(&self, session: Secret, is_begin: bool, visitor: Visitor) -> Result<Viewing, VisitError> {
+        ask(NAME, &self.address, ViewAudit { session, is_begin, visitor }, STEP_DEADLINE).await
     }
 
     /// Ends the visit, or with `is_everywhere` every session of that person.

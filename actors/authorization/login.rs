@@ -25,7 +25,7 @@ impl Authorizer {
         }
         match self.login_methods.only() {
             Some(method) => self.to_method(method, purpose, (browser, visitor), expected_user).await,
-            None => self.to_choice(purpose, browser, expected_user).await,
+            None => self.to_choice(purpose, (browser, visitor), expected_user).await,
         }
     }
 
@@ -41,8 +41,8 @@ impl Authorizer {
                 self.to_provider(idp.as_ref(), purpose, (browser, visitor), expected_user).await
             }
             LoginMethod::Password(_) => match self.signed_in_locally(visitor).await? {
-                Some(signed_in) => self.after_login(purpose, signed_in, browser, visitor, expected_user).await,
-                None => self.to_password_page(purpose, browser, expected_user).await,
+                Some(signed_in) => self.after_login(purpose, signed_in, (browser, visitor), expected_user).await,
+                None => self.to_password_page(purpose, (browser, visitor), expected_user).await,
             },
         }
     }
@@ -50,14 +50,19 @@ impl Authorizer {
     async fn to_choice(
         &self,
         purpose: LoginPurpose,
-        browser: &Browser,
+        (browser, visitor): (&Browser, &Visitor),
         expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         let client_name = self.client_name(&purpose).await?;
         let redirect_scheme = redirect_scheme(&purpose);
         let offers = self.offers(expected_user.as_ref());
-        let login =
-            NewLogin { browser_hash: browser.cookie.hash(), purpose, stage: LoginStage::AwaitingChoice, expected_user };
+        let login = NewLogin {
+            browser_hash: browser.cookie.hash(),
+            purpose,
+            stage: LoginStage::AwaitingChoice,
+            expected_user,
+            trace_id: visitor.trace(),
+        };
         let handle = self.authorization_codes.begin_login(login).await?;
         let csrf = csrf_token(&browser.cookie, handle.expose());
         Ok(NextStep::Choice(ChoicePrompt { handle, csrf, offers, client_name, redirect_scheme }))
@@ -89,7 +94,8 @@ impl Authorizer {
         }
         let method = self.login_methods.find(&chosen.method).ok_or(LoginError::Unknown)?;
         let at_client = self.at_client(login.purpose.request());
-        let next = self.to_method(method, login.purpose, (&browser, &chosen.visitor), login.expected_user);
+        let visitor = chosen.visitor.within(&login);
+        let next = self.to_method(method, login.purpose, (&browser, &visitor), login.expected_user);
         Ok(BrowserStep { next: next.await.map_err(at_client)?, browser: None })
     }
 

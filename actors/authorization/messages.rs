@@ -1,10 +1,13 @@
 //! What authorization is told and asked.
 
+use super::flow::http_caller;
 use crate::audit_log::AuditError;
 use crate::authorization_codes::{CodeError, LoginLookupError, TooManyAttempts};
 use crate::client_registry::{DocumentError, RegistryError};
 use crate::mailbox::Unavailable;
+use crate::model::audit_event::AuditCaller;
 use crate::model::client::ClientCredentials;
+use crate::model::grant::PendingLogin;
 use crate::model::oauth_error::OAuthError;
 use crate::model::principal::User;
 use crate::model::scope_hierarchy::Reach;
@@ -27,6 +30,25 @@ pub struct Visitor {
     pub peer: String,
     /// The id of the request.
     pub trace_id: Option<String>,
+    /// The trace of the login of which the request is a step, once that was looked up.
+    pub login: Option<String>,
+}
+
+impl Visitor {
+    /// The same in a step of `login`.
+    pub(super) fn within(&self, login: &PendingLogin) -> Self {
+        Self { login: login.trace_id.clone(), ..self.clone() }
+    }
+
+    /// The trace of the login, which the request that begins it gives its id.
+    pub(super) fn trace(&self) -> Option<String> {
+        self.login.clone().or_else(|| self.trace_id.clone())
+    }
+
+    /// The caller that it is, as far as records go.
+    pub(super) fn caller(&self) -> AuditCaller {
+        http_caller(self.trace_id.as_ref()).within(self.login.clone())
+    }
 }
 
 /// The parameters of an authorization request as they came (RFC 6749 section 4.1.1, RFC 7636
@@ -443,7 +465,7 @@ pub enum Viewing {
 pub(crate) struct ViewAudit {
     pub(crate) session: Secret,
     pub(crate) is_begin: bool,
-    pub(crate) trace_id: Option<String>,
+    pub(crate) visitor: Visitor,
 }
 
 /// Ends a visit, or everything of that person. Sent by the sign-out form. Idempotent.
@@ -487,6 +509,8 @@ pub struct TokenRequest {
     pub grant: TokenGrant,
     /// The audience, each time it was given.
     pub resource: Vec<String>,
+    /// The address that it comes from.
+    pub peer: String,
     /// The id of the request.
     pub trace_id: Option<String>,
 }
@@ -499,6 +523,8 @@ pub struct RevokeRequest {
     pub credentials: ClientCredentials,
     /// What is to be revoked.
     pub token: Secret,
+    /// The address that it comes from.
+    pub peer: String,
     /// The id of the request.
     pub trace_id: Option<String>,
 }

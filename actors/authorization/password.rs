@@ -1,7 +1,7 @@
 //! Our own login page.
 
 use super::flow::{Authorizer, Browser, known_browser, login_caller, redirect_scheme};
-use super::messages::{BrowserStep, LoginError, NextStep, PasswordPrompt, SubmitPassword};
+use super::messages::{BrowserStep, LoginError, NextStep, PasswordPrompt, SubmitPassword, Visitor};
 use super::rules::csrf_token;
 use crate::authorization_codes::{NewLogin, TooManyAttempts};
 use crate::model::audit_event::{AuditEvent, OperationStatus};
@@ -15,7 +15,7 @@ impl Authorizer {
     pub(super) async fn to_password_page(
         &self,
         purpose: LoginPurpose,
-        browser: &Browser,
+        (browser, visitor): (&Browser, &Visitor),
         expected_user: Option<UserId>,
     ) -> Result<NextStep, LoginError> {
         let client_name = self.client_name(&purpose).await?;
@@ -25,6 +25,7 @@ impl Authorizer {
             purpose,
             stage: LoginStage::AwaitingPassword,
             expected_user,
+            trace_id: visitor.trace(),
         };
         let handle = self.authorization_codes.begin_login(login).await?;
         let csrf = csrf_token(&browser.cookie, handle.expose());
@@ -48,7 +49,8 @@ impl Authorizer {
         if let Some(signed_in) = self.check_password(directory.as_ref(), &submitted, &login).await? {
             let taken = self.authorization_codes.take_login(submitted.handle, browser.cookie.clone()).await?;
             let at_client = self.at_client(taken.purpose.request());
-            let next = self.after_login(taken.purpose, signed_in, &browser, &submitted.visitor, taken.expected_user);
+            let visitor = submitted.visitor.within(&taken);
+            let next = self.after_login(taken.purpose, signed_in, (&browser, &visitor), taken.expected_user);
             return Ok(BrowserStep { next: next.await.map_err(at_client)?, browser: None });
         }
         let prompt = PasswordPrompt {

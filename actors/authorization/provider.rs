@@ -1,6 +1,6 @@
 //! To the identity provider and back.
 
-use super::flow::{Authorizer, Browser, http_caller, login_caller};
+use super::flow::{Authorizer, Browser, login_caller};
 use super::messages::{BrowserStep, CompleteLogin, LoginError, NextStep, ProviderAnswer, Visitor};
 use crate::authorization_codes::NewLogin;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
@@ -53,15 +53,16 @@ impl Authorizer {
                 nonce: nonce.clone(),
             },
             expected_user,
+            trace_id: visitor.trace(),
         };
         let state = self.authorization_codes.begin_login(login).await?;
         let challenge = CodeChallenge::of(&verifier);
         match idp.authorization_url(UpstreamAuthorization { state, nonce, challenge }).await {
             Ok(url) => Ok(NextStep::ToProvider { url }),
             Err(error) => {
-                let mut caller = http_caller(visitor.trace_id.as_ref());
+                let mut caller = visitor.caller();
                 caller.client_id = purpose.request().map(|request| request.client_id.clone());
-                self.provider_failed(&purpose, (Step::AuthorizationRequest, error), caller).await
+                self.provider_failed(&purpose, (Step::AuthorizationRequest, error), (caller, visitor)).await
             }
         }
     }
@@ -69,12 +70,12 @@ impl Authorizer {
     /// Goes on with the login that the answer belongs to. One that belongs to none is recorded too:
     /// somebody may be trying.
     pub(super) async fn complete_login(&self, back: CompleteLogin) -> Result<BrowserStep, LoginError> {
-        let (provider, caller) = (back.provider.clone(), http_caller(back.visitor.trace_id.as_ref()));
+        let (provider, caller, peer) = (back.provider.clone(), back.visitor.caller(), back.visitor.peer.clone());
         let outcome = self.completed(back).await;
         if let Err(error @ (LoginError::Unknown | LoginError::OtherBrowser)) = &outcome {
             tracing::warn!(provider, request_id = caller.trace_id, %error, "a callback was refused");
             let event = AuditEvent::auth("auth.login_refused", OperationStatus::Error, caller)
-                .with_details(json!({"provider": provider, "step": Step::AuthorizationResponse.as_str()}))
+                .with_details(json!({"provider": provider, "step": Step::AuthorizationResponse.as_str(), "peer": peer}))
                 .with_error(error.to_string());
             self.record(event).await?;
         }
@@ -86,7 +87,7 @@ impl Authorizer {
         let Some(cookie) = back.visitor.browser.clone() else { return Err(LoginError::OtherBrowser) };
         let browser = Browser { cookie, is_new: false };
         let login = self.authorization_codes.take_login(back.state, browser.cookie.clone()).await?;
-        let caller = login_caller(&login, &back.visitor);
+        let (caller, visitor) = (login_caller(&login, &back.visitor), back.visitor.within(&login));
         let LoginStage::AwaitingProvider { provider, verifier, nonce } = login.stage else {
             return Err(LoginError::Unknown);
         };
@@ -108,9 +109,9 @@ impl Authorizer {
         let at_client = self.at_client(login.purpose.request());
         let next = match exchanged {
             Ok(signed_in) => {
-                self.after_login(login.purpose, signed_in, &browser, &back.visitor, login.expected_user).await
+                self.after_login(login.purpose, signed_in, (&browser, &visitor), login.expected_user).await
             }
-            Err(failed) => self.provider_failed(&login.purpose, failed, caller).await,
+            Err(failed) => self.provider_failed(&login.purpose, failed, (caller, &visitor)).await,
         };
         Ok(BrowserStep { next: next.map_err(at_client)?, browser: None })
     }
@@ -121,9 +122,9 @@ impl Authorizer {
         &self,
         purpose: &LoginPurpose,
         (step, error): (Step, UpstreamError),
-        caller: AuditCaller,
+        (caller, visitor): (AuditCaller, &Visitor),
     ) -> Result<NextStep, LoginError> {
-        let (provider, request_id) = (error.provider(), caller.trace_id.as_deref());
+        let (provider, request_id) = (error.provider(), visitor.trace_id.as_deref());
         tracing::warn!(provider, step = step.as_str(), request_id, %error, "a login at the provider failed");
         if is_about_us(&error) {
             tracing::error!(
@@ -131,7 +132,7 @@ impl Authorizer {
             );
         }
         let event = AuditEvent::auth("auth.login_failed", OperationStatus::Error, caller)
-            .with_details(json!({"provider": error.provider(), "step": step.as_str()}))
+            .with_details(json!({"provider": error.provider(), "step": step.as_str(), "peer": visitor.peer}))
             .with_error(error.to_string());
         self.record(event).await?;
         let LoginPurpose::Client(request) = purpose else { return Err(LoginError::Provider(error)) };

@@ -169,6 +169,7 @@ fn code_request(code: &Secret) -> TokenRequest {
             verifier: Secret::new(VERIFIER),
         },
         resource: Vec::new(),
+        peer: String::new(),
         trace_id: None,
     }
 }

@@ -20,26 +20,36 @@ impl Authorizer {
     pub(super) async fn exchange_token(&self, request: TokenRequest) -> Result<IssuedTokens, TokenError> {
         let mut caller = http_caller(request.trace_id.as_ref());
         caller.client_id = Some(request.credentials.client_id.clone());
+        let mut login = None;
         let (event, outcome) = match &request.grant {
-            TokenGrant::AuthorizationCode { .. } => ("auth.token_issued", self.exchange_code(&request).await),
+            TokenGrant::AuthorizationCode { .. } => {
+                ("auth.token_issued", self.exchange_code(&request, &mut login).await)
+            }
             TokenGrant::RefreshToken { .. } => ("auth.token_refreshed", self.exchange_refresh(&request).await),
         };
+        caller = caller.within(login);
         match &outcome {
             Ok(tokens) => {
                 caller.session_id = Some(tokens.session_id.clone());
                 caller.user_id = Some(tokens.user_id.to_string());
                 self.record_grant(event, caller, &tokens.scopes).await?;
             }
-            Err(error) => self.record_refusal("auth.token_refused", caller, error).await?,
+            Err(error) => self.record_refusal("auth.token_refused", (caller, &request.peer), error).await?,
         }
         outcome
     }
 
     /// Records why a client was refused. A failure of our own says nothing about the client.
-    async fn record_refusal(&self, name: &str, caller: AuditCaller, error: &TokenError) -> Result<(), TokenError> {
+    async fn record_refusal(
+        &self,
+        name: &str,
+        (caller, peer): (AuditCaller, &str),
+        error: &TokenError,
+    ) -> Result<(), TokenError> {
         match error {
             TokenError::Refused(error) => {
-                let refused = AuditEvent::auth(name, OperationStatus::Error, caller);
+                let refused =
+                    AuditEvent::auth(name, OperationStatus::Error, caller).with_details(json!({"peer": peer}));
                 Ok(self.record(refused.with_error(error.to_string())).await?)
             }
             TokenError::NotRecorded(_) | TokenError::Store(_) | TokenError::Unavailable(_) => Ok(()),
@@ -76,7 +86,12 @@ impl Authorizer {
         })
     }
 
-    async fn exchange_code(&self, request: &TokenRequest) -> Result<IssuedTokens, TokenError> {
+    /// Says of which `login` the code is as soon as that is known, for the record of what comes of it.
+    async fn exchange_code(
+        &self,
+        request: &TokenRequest,
+        login: &mut Option<String>,
+    ) -> Result<IssuedTokens, TokenError> {
         let TokenGrant::AuthorizationCode { code, redirect_uri, verifier } = &request.grant else {
             return Err(TokenError::Refused(invalid_grant("not a code")));
         };
@@ -90,14 +105,22 @@ impl Authorizer {
         let _turn = self.turns.take(code).await;
         match self.authorization_codes.redeem_code(attempt).await {
             Ok(code) => {
+                *login = code.trace_id;
                 let with_refresh = client.may_use(GrantType::RefreshToken);
                 Ok(self.sessions.issue_tokens(code.session_id, with_refresh).await?)
             }
-            Err(RedeemError::AlreadyRedeemed { session_id }) => self.take_back(session_id).await,
+            Err(RedeemError::AlreadyRedeemed { session_id, trace_id }) => {
+                *login = trace_id;
+                self.take_back(session_id).await
+            }
             Err(RedeemError::Invalid) => {
                 Err(TokenError::Refused(invalid_grant("the code is not valid or has expired")))
             }
-            Err(error @ RedeemError::Mismatch(_)) => Err(TokenError::Refused(invalid_grant(error.to_string()))),
+            Err(RedeemError::Mismatch { what, trace_id }) => {
+                let text = format!("the code does not belong to this request: {what} differs");
+                *login = trace_id;
+                Err(TokenError::Refused(invalid_grant(text)))
+            }
             Err(RedeemError::Store(error)) => Err(TokenError::Store(error)),
             Err(RedeemError::Unavailable(error)) => Err(TokenError::Unavailable(error)),
         }
@@ -151,7 +174,7 @@ impl Authorizer {
         caller.client_id = Some(request.credentials.client_id.clone());
         let client = self.authenticate(request.credentials).await;
         if let Err(error) = &client {
-            self.record_refusal("auth.revocation_refused", caller.clone(), error).await?;
+            self.record_refusal("auth.revocation_refused", (caller.clone(), &request.peer), error).await?;
         }
         let client = client?;
         // A token that does not exist, or is another client's, is as good as revoked (RFC 7009

@@ -32,11 +32,11 @@ impl Authorizer {
         let Some(session) = self.sessions.find_browser_session(asked.session).await? else {
             return Ok(Viewing::SignedOut);
         };
-        let caller = visitor_of(&session, asked.trace_id.as_ref());
+        let caller = visitor_of(&session, asked.visitor.trace_id.as_ref());
         if !self.is_audit_viewer(&session) {
             let refused = AuditEvent::auth("auth.viewer_refused", OperationStatus::Error, caller)
                 .with_error("the role is none of audit.viewers")
-                .with_details(json!({"role": session.user.role}));
+                .with_details(json!({"role": session.user.role, "peer": asked.visitor.peer}));
             self.record(refused).await?;
             return Ok(Viewing::Refused);
         }

@@ -37,6 +37,7 @@ impl CodeKeeper {
             purpose: login.purpose,
             stage: login.stage,
             expected_user: login.expected_user,
+            trace_id: login.trace_id,
             expires_at: self.now() + self.lifetimes.pending_login,
         };
         self.store.insert_login(pending).await?;
@@ -60,17 +61,21 @@ impl CodeKeeper {
         &self,
         session_id: SessionId,
         request: AuthorizationRequest,
+        trace_id: Option<String>,
     ) -> Result<Secret, CodeError> {
         let code = self.entropy.token("mxcp_ac_");
         let expires_at = self.now() + self.lifetimes.authorization_code;
-        self.store.insert_code(AuthorizationCode { hash: code.hash(), session_id, request, expires_at }).await?;
+        let kept = AuthorizationCode { hash: code.hash(), session_id, request, trace_id, expires_at };
+        self.store.insert_code(kept).await?;
         Ok(code)
     }
 
     pub(super) async fn redeem_code(&self, attempt: RedeemCode) -> Result<AuthorizationCode, RedeemError> {
         match self.store.redeem_code(attempt.code.hash()).await? {
             Redemption::Unknown => Err(RedeemError::Invalid),
-            Redemption::Repeated(code) => Err(RedeemError::AlreadyRedeemed { session_id: code.session_id }),
+            Redemption::Repeated(code) => {
+                Err(RedeemError::AlreadyRedeemed { session_id: code.session_id, trace_id: code.trace_id })
+            }
             Redemption::First(code) => judge_redemption(&code, &attempt, self.now()).map(|()| *code),
         }
     }

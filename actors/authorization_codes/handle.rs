@@ -54,8 +54,13 @@ impl AuthorizationCodesHandle {
     ///
     /// # Errors
     /// When the store failed.
-    pub async fn issue_code(&self, session_id: SessionId, request: AuthorizationRequest) -> Result<Secret, CodeError> {
-        ask(NAME, &self.address, IssueCode { session_id, request }, ASK_DEADLINE).await
+    pub async fn issue_code(
+        &self,
+        session_id: SessionId,
+        request: AuthorizationRequest,
+        trace_id: Option<String>,
+    ) -> Result<Secret, CodeError> {
+        ask(NAME, &self.address, IssueCode { session_id, request, trace_id }, ASK_DEADLINE).await
     }
 
     /// Redeems a code; of concurrent attempts one gets it.

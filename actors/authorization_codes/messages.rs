@@ -43,13 +43,20 @@ pub enum RedeemError {
     #[error("the code is not valid or has expired")]
     Invalid,
     /// It was issued to another client, for another redirect URI or another verifier.
-    #[error("the code does not belong to this request: {0} differs")]
-    Mismatch(&'static str),
+    #[error("the code does not belong to this request: {what} differs")]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// The trace of the login that the code ended.
+        trace_id: Option<String>,
+    },
     /// It had been redeemed: what it gave must be taken back.
     #[error("the code was already redeemed")]
     AlreadyRedeemed {
         /// The session that it opened.
         session_id: SessionId,
+        /// The trace of its login.
+        trace_id: Option<String>,
     },
     /// The store failed.
     #[error(transparent)]
@@ -81,6 +88,8 @@ pub struct NewLogin {
     pub stage: LoginStage,
     /// Who approved it, when that was in an earlier login.
     pub expected_user: Option<UserId>,
+    /// The trace that its records carry.
+    pub trace_id: Option<String>,
 }
 
 /// Begins a login; the answer is its handle. Sent by `authorization`.
@@ -112,6 +121,7 @@ pub(crate) struct TakeLogin {
 pub(crate) struct IssueCode {
     pub(crate) session_id: SessionId,
     pub(crate) request: AuthorizationRequest,
+    pub(crate) trace_id: Option<String>,
 }
 
 /// Redeems a code: once. Whatever is wrong with the attempt, the code is used up by it.

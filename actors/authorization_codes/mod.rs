@@ -58,7 +58,7 @@ answered_by! {
     BeginLogin => Result<Secret, CodeError>, |keeper, message| keeper.begin_login(message.login);
     FindLogin => Result<PendingLogin, LoginLookupError>, |keeper, message| keeper.find_login(&message.handle, &message.browser);
     TakeLogin => Result<PendingLogin, LoginLookupError>, |keeper, message| keeper.take_login(&message.handle, &message.browser);
-    IssueCode => Result<Secret, CodeError>, |keeper, message| keeper.issue_code(message.session_id, message.request);
+    IssueCode => Result<Secret, CodeError>, |keeper, message| keeper.issue_code(message.session_id, message.request, message.trace_id);
     RedeemCode => Result<AuthorizationCode, RedeemError>, |keeper, message| keeper.redeem_code(message);
     RecordConsent => Result<(), CodeError>, |keeper, message| keeper.record_consent(message.consent);
     ListConsents => Result<Vec<Consent>, CodeError>, |keeper, message| keeper.list_consents(message.browser, message.client_id);

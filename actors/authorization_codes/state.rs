@@ -13,8 +13,9 @@ pub(super) fn judge_redemption(
     if now >= code.expires_at {
         return Err(RedeemError::Invalid);
     }
+    let mismatch = |what| RedeemError::Mismatch { what, trace_id: code.trace_id.clone() };
     if code.request.client_id != attempt.client_id {
-        return Err(RedeemError::Mismatch("client_id"));
+        return Err(mismatch("client_id"));
     }
     let is_same_uri = match attempt.redirect_uri.as_deref() {
         Some(uri) => uri == code.request.redirect_uri.as_str(),
@@ -23,10 +24,10 @@ pub(super) fn judge_redemption(
         None => true,
     };
     if !is_same_uri {
-        return Err(RedeemError::Mismatch("redirect_uri"));
+        return Err(mismatch("redirect_uri"));
     }
     if !code.request.challenge.accepts(&attempt.verifier) {
-        return Err(RedeemError::Mismatch("code_verifier"));
+        return Err(mismatch("code_verifier"));
     }
     Ok(())
 }

@@ -25,6 +25,10 @@ fn attempt(code: &str) -> RedeemCode {
     }
 }
 
+fn mismatch<T>(what: &'static str) -> Result<T, RedeemError> {
+    Err(RedeemError::Mismatch { what, trace_id: Some("trace".to_owned()) })
+}
+
 #[test]
 fn a_code_is_redeemed_only_by_the_request_that_it_was_issued_for() {
     let right = || attempt("code");
@@ -35,13 +39,13 @@ fn a_code_is_redeemed_only_by_the_request_that_it_was_issued_for() {
         (right(), 59, Ok(())),
         (right(), 60, Err(RedeemError::Invalid)),
         (RedeemCode { redirect_uri: None, ..right() }, 0, Ok(())),
-        (uri("https://app.example.com/callback/"), 0, Err(RedeemError::Mismatch("redirect_uri"))),
-        (uri("https://evil.example.com/callback"), 0, Err(RedeemError::Mismatch("redirect_uri"))),
-        (uri(""), 0, Err(RedeemError::Mismatch("redirect_uri"))),
-        (RedeemCode { client_id: ClientId::new("other"), ..right() }, 0, Err(RedeemError::Mismatch("client_id"))),
-        (verifier(""), 0, Err(RedeemError::Mismatch("code_verifier"))),
-        (verifier(&format!("{}x", samples::VERIFIER)), 0, Err(RedeemError::Mismatch("code_verifier"))),
-        (verifier(samples::request("app").challenge.as_str()), 0, Err(RedeemError::Mismatch("code_verifier"))),
+        (uri("https://app.example.com/callback/"), 0, mismatch("redirect_uri")),
+        (uri("https://evil.example.com/callback"), 0, mismatch("redirect_uri")),
+        (uri(""), 0, mismatch("redirect_uri")),
+        (RedeemCode { client_id: ClientId::new("other"), ..right() }, 0, mismatch("client_id")),
+        (verifier(""), 0, mismatch("code_verifier")),
+        (verifier(&format!("{}x", samples::VERIFIER)), 0, mismatch("code_verifier")),
+        (verifier(samples::request("app").challenge.as_str()), 0, mismatch("code_verifier")),
     ] {
         let code = samples::code("code", "session", at(60));
         assert_eq!(judge_redemption(&code, &attempt, at(now)), expected, "{attempt:?} at {now}");
@@ -128,6 +132,7 @@ fn new_login() -> NewLogin {
         purpose: LoginPurpose::Visit,
         stage: LoginStage::AwaitingPassword,
         expected_user: None,
+        trace_id: None,
     }
 }
 
@@ -176,19 +181,27 @@ async fn a_login_is_over_after_its_time() {
 async fn of_many_redemptions_at_once_one_wins_and_the_others_learn_the_session() {
     let rig = Rig::start(Login::Password).await;
     let session_id = SessionId::new("s");
-    let code = rig.authorization_codes.issue_code(session_id.clone(), samples::request("app")).await.unwrap();
+    let code = rig
+        .authorization_codes
+        .issue_code(session_id.clone(), samples::request("app"), Some("trace".to_owned()))
+        .await
+        .unwrap();
     let redeemed = join_all((0..20).map(|_| rig.authorization_codes.redeem_code(attempt(code.expose())))).await;
     assert_eq!(redeemed.iter().filter(|redeemed| redeemed.is_ok()).count(), 1);
-    let replayed = Err(RedeemError::AlreadyRedeemed { session_id });
+    let replayed = Err(RedeemError::AlreadyRedeemed { session_id, trace_id: Some("trace".to_owned()) });
     assert_eq!(redeemed.iter().filter(|redeemed| **redeemed == replayed).count(), 19);
 }
 
 #[actix::test]
 async fn a_wrong_attempt_uses_the_code_up() {
     let rig = Rig::start(Login::Password).await;
-    let code = rig.authorization_codes.issue_code(SessionId::new("s"), samples::request("app")).await.unwrap();
+    let code = rig
+        .authorization_codes
+        .issue_code(SessionId::new("s"), samples::request("app"), Some("trace".to_owned()))
+        .await
+        .unwrap();
     let wrong = RedeemCode { verifier: Secret::new("x".repeat(43)), ..attempt(code.expose()) };
-    assert_eq!(rig.authorization_codes.redeem_code(wrong).await, Err(RedeemError::Mismatch("code_verifier")));
+    assert_eq!(rig.authorization_codes.redeem_code(wrong).await, mismatch("code_verifier"));
     let right = rig.authorization_codes.redeem_code(attempt(code.expose())).await;
     assert!(matches!(right, Err(RedeemError::AlreadyRedeemed { .. })));
 }
@@ -196,7 +209,7 @@ async fn a_wrong_attempt_uses_the_code_up() {
 #[actix::test]
 async fn a_code_is_too_old_after_a_minute_and_a_replay_is_known_long_after() {
     let rig = Rig::start(Login::Password).await;
-    let issue = || rig.authorization_codes.issue_code(SessionId::new("s"), samples::request("app"));
+    let issue = || rig.authorization_codes.issue_code(SessionId::new("s"), samples::request("app"), None);
     let (used, late) = (issue().await.unwrap(), issue().await.unwrap());
     assert!(rig.authorization_codes.redeem_code(attempt(used.expose())).await.is_ok());
     rig.pass(Duration::from_secs(60)).await;
@@ -222,7 +235,11 @@ async fn a_consent_counts_until_its_time_is_over() {
 #[actix::test]
 async fn a_store_that_fails_is_told_and_uses_nothing_up() {
     let rig = Rig::start(Login::Password).await;
-    let code = rig.authorization_codes.issue_code(SessionId::new("s"), samples::request("app")).await.unwrap();
+    let code = rig
+        .authorization_codes
+        .issue_code(SessionId::new("s"), samples::request("app"), Some("trace".to_owned()))
+        .await
+        .unwrap();
     for operation in ["redeem_code", "insert_login"] {
         rig.grant_store.break_operation(operation);
     }

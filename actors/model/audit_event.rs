@@ -65,8 +65,11 @@ pub struct AuditCaller {
     pub client_id: Option<ClientId>,
     /// The session, when there is one.
     pub session_id: Option<SessionId>,
-    /// The id of the request, which error answers and the server's own log carry too.
+    /// The id of the request, which error answers and the server's own log carry too; or that of
+    /// something longer of which the request is a step, such as a login.
     pub trace_id: Option<String>,
+    /// The id of the request, when `trace_id` is another one.
+    pub request_id: Option<String>,
 }
 
 impl AuditCaller {
@@ -85,7 +88,17 @@ impl AuditCaller {
             client_id: session.client_id().cloned(),
             session_id: Some(session.id.clone()),
             trace_id: None,
+            request_id: None,
         }
+    }
+
+    /// The same in a step of what has the id `longer`, if that is known.
+    #[must_use]
+    pub fn within(mut self, longer: Option<String>) -> Self {
+        if longer.is_some() && longer != self.trace_id {
+            self.request_id = std::mem::replace(&mut self.trace_id, longer);
+        }
+        self
     }
 }
 
@@ -150,6 +163,9 @@ impl AuditEvent {
     }
 }
 
+/// Where `business_context` names a request that has another trace.
+const REQUEST_ID: &str = "request_id";
+
 /// One line of the log.
 ///
 /// Lines of older writers, which knew fewer fields and wrote null for what they had not, are
@@ -186,7 +202,7 @@ pub struct AuditRecord {
     pub client_id: Option<ClientId>,
     /// The session.
     pub session_id: Option<SessionId>,
-    /// The request.
+    /// The request, or what is longer and has it as a step: then `business_context` names the request.
     pub trace_id: Option<String>,
     /// Arguments or details.
     pub input_data: Option<Value>,
@@ -219,6 +235,12 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
+    /// The request, when `trace_id` is that of something longer.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.business_context.get(REQUEST_ID)?.as_str()
+    }
+
     /// The record of `event`, accepted at `at` under the number `sequence`.
     #[must_use]
     pub fn of(event: AuditEvent, sequence: u64, at: Timestamp, record_id: String) -> Self {
@@ -229,6 +251,9 @@ impl AuditRecord {
         });
         if let (Some(fields), Some(decision)) = (business_context.as_object_mut(), event.policy_decision) {
             fields.insert("policy_decision".to_owned(), serde_json::json!(decision));
+        }
+        if let (Some(fields), Some(request_id)) = (business_context.as_object_mut(), event.caller.request_id) {
+            fields.insert(REQUEST_ID.to_owned(), request_id.into());
         }
         Self {
             schema_name: "mxcp.endpoints".to_owned(),

@@ -26,7 +26,7 @@ pub struct AuditFilter {
     pub clients: Vec<String>,
     /// These sessions.
     pub sessions: Vec<String>,
-    /// These requests.
+    /// These requests, or logins.
     pub traces: Vec<String>,
     /// Not before.
     pub since: Option<Timestamp>,
@@ -76,8 +76,10 @@ pub struct AuditView<'a> {
     pub client_id: Option<&'a str>,
     /// The session.
     pub session_id: Option<&'a str>,
-    /// The request.
+    /// The request, or the login.
     pub trace_id: Option<&'a str>,
+    /// The request, when it is a step of a login.
+    pub request_id: Option<&'a str>,
 }
 
 impl AuditFilter {
@@ -97,7 +99,7 @@ impl AuditFilter {
             && is_any(&self.users, |user| view.user_id.is_some_and(|id| is_user(id, user)))
             && is_any(&self.clients, |client| view.client_id == Some(client))
             && is_any(&self.sessions, |session| view.session_id == Some(session))
-            && is_any(&self.traces, |trace| view.trace_id == Some(trace))
+            && is_any(&self.traces, |trace| view.trace_id == Some(trace) || view.request_id == Some(trace))
             && self.after.is_none_or(|after| view.sequence > after)
             && self.up_to.is_none_or(|up_to| view.sequence <= up_to)
             && self.is_in_time(view.timestamp)
@@ -148,6 +150,7 @@ impl<'a> AuditView<'a> {
             client_id: record.client_id.as_ref().map(super::ids::ClientId::as_str),
             session_id: record.session_id.as_ref().map(super::ids::SessionId::as_str),
             trace_id: record.trace_id.as_deref(),
+            request_id: record.request_id(),
         }
     }
 }
@@ -196,6 +199,7 @@ mod tests {
             client_id: Some(ClientId::new("app")),
             session_id: Some(SessionId::new("stay")),
             trace_id: Some("request".to_owned()),
+            request_id: None,
         };
         let mut event = AuditEvent::auth(name, OperationStatus::Error, caller);
         event.operation_type = kind;
@@ -247,6 +251,29 @@ mod tests {
         ];
         for filter in spoiled {
             assert!(!filter.accepts(&record), "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_found_by_its_own_id_and_by_that_of_its_login() {
+        let caller = AuditCaller { trace_id: Some("step".to_owned()), ..AuditCaller::default() };
+        let record = |caller| {
+            AuditRecord::of(
+                AuditEvent::auth("auth.x", OperationStatus::Success, caller),
+                1,
+                Timestamp::from_secs(0),
+                String::new(),
+            )
+        };
+        let step = record(caller.clone().within(Some("login".to_owned())));
+        assert_eq!((step.trace_id.as_deref(), step.request_id()), (Some("login"), Some("step")));
+        for (trace, is_found) in [("login", true), ("step", true), ("other", false)] {
+            let filter = AuditFilter { traces: texts(&[trace]), ..AuditFilter::default() };
+            assert_eq!(filter.accepts(&step), is_found, "{trace}");
+        }
+        for longer in [None, Some("step".to_owned())] {
+            let alone = record(caller.clone().within(longer));
+            assert_eq!((alone.trace_id.as_deref(), alone.request_id()), (Some("step"), None));
         }
     }
 

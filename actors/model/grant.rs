@@ -100,6 +100,9 @@ pub struct PendingLogin {
     pub stage: LoginStage,
     /// The person whose earlier approval let the consent page be left out.
     pub expected_user: Option<super::ids::UserId>,
+    /// The trace that all its records carry: the id of the request that began it. No secret.
+    #[serde(default)]
+    pub trace_id: Option<String>,
     /// When it is over.
     pub expires_at: Timestamp,
 }
@@ -113,6 +116,9 @@ pub struct AuthorizationCode {
     pub session_id: SessionId,
     /// What was asked.
     pub request: AuthorizationRequest,
+    /// The trace of the login that it ends.
+    #[serde(default)]
+    pub trace_id: Option<String>,
     /// When it stops working.
     pub expires_at: Timestamp,
 }

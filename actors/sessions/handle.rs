@@ -26,6 +26,7 @@ use crate::ports::clock::Clock;
 use crate::scope_rules::ScopeRules;
 use crate::settings::Lifetimes;
 use actix::{Actor, Addr, ArbiterHandle, Context};
+use serde_json::json;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -93,10 +94,18 @@ impl SessionsHandle {
 
     /// Records that a request was refused for the token that it showed: the first one at once, and
     /// then how many there were in a minute. `flood` is the place of that reason alone.
-    pub fn record_token_refusal(&self, flood: &Arc<Flood>, reason: &str, trace_id: impl FnOnce() -> Option<String>) {
+    /// Who was refused is asked for only then, as the id of the request and the address.
+    pub fn record_token_refusal(
+        &self,
+        flood: &Arc<Flood>,
+        reason: &str,
+        who: impl FnOnce() -> (Option<String>, Option<String>),
+    ) {
         self.audit_log.record_flood(flood, || {
-            let caller = AuditCaller { caller_type: "http".to_owned(), trace_id: trace_id(), ..AuditCaller::default() };
-            AuditEvent::auth("auth.access_refused", OperationStatus::Error, caller).with_error(reason)
+            let (trace_id, peer) = who();
+            let caller = AuditCaller { caller_type: "http".to_owned(), trace_id, ..AuditCaller::default() };
+            let event = AuditEvent::auth("auth.access_refused", OperationStatus::Error, caller);
+            event.with_details(json!({"peer": peer})).with_error(reason)
         });
     }
 

@@ -35,6 +35,8 @@ pub struct ScopeRefusal {
     pub needed: ScopeSet,
     /// The id of the request.
     pub trace_id: Option<String>,
+    /// The address that it came from.
+    pub peer: Option<String>,
 }
 
 /// Who was refused where.
@@ -139,10 +141,12 @@ impl ScopeRefusal {
             client_id: principal.client_id.clone(),
             session_id: principal.session_id.clone(),
             trace_id: self.trace_id.clone(),
+            request_id: None,
         };
         let mut details = json!({"needed": self.needed.to_string(), "held": principal.scopes.to_string()});
         if let Some(fields) = details.as_object_mut() {
             fields.extend(self.operation.as_ref().map(|name| ("operation".to_owned(), json!(name))));
+            fields.extend(self.peer.as_ref().map(|peer| ("peer".to_owned(), json!(peer))));
             fields.extend(repeated.map(|count| ("repeated".to_owned(), json!(count))));
         }
         refused(caller).with_details(details)
@@ -164,6 +168,7 @@ mod tests {
             operation: Some(operation.to_owned()),
             needed: samples::scopes("read reports"),
             trace_id: None,
+            peer: None,
         }
     }
 

@@ -100,6 +100,7 @@ pub fn pending_login(handle: &str, expires_at: Timestamp) -> PendingLogin {
         purpose: LoginPurpose::Client(Box::new(request("app"))),
         stage: LoginStage::AwaitingConsent,
         expected_user: None,
+        trace_id: Some("trace".to_owned()),
         expires_at,
     }
 }
@@ -111,6 +112,7 @@ pub fn code(text: &str, session: &str, expires_at: Timestamp) -> AuthorizationCo
         hash: TokenHash::of(text),
         session_id: SessionId::new(session),
         request: request("app"),
+        trace_id: Some("trace".to_owned()),
         expires_at,
     }
 }

@@ -341,5 +341,6 @@ fn audit_caller(call: &CallTool) -> AuditCaller {
         client_id: call.principal.client_id.clone(),
         session_id: call.principal.session_id.clone(),
         trace_id: call.trace_id.clone(),
+        request_id: None,
     }
 }

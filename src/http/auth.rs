@@ -8,8 +8,10 @@
 
 mod challenges;
 
+use super::AppState;
 use super::request_id::RequestId;
 use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use challenges::Challenges;
 use mxcp_actors::audit_log::Flood;
@@ -250,7 +252,9 @@ impl ResourceGuard {
             Door::Closed(closed) => {
                 let recorded = refusal.to_record().and_then(|(at, reason)| Some((closed.floods.get(at)?, reason)));
                 if let Some((flood, reason)) = recorded {
-                    closed.sessions.record_token_refusal(flood, reason, || RequestId::text_of(request));
+                    closed
+                        .sessions
+                        .record_token_refusal(flood, reason, || (RequestId::text_of(request), peer_of(request)));
                 }
                 closed.challenges_for(request).answer(refusal)
             }
@@ -272,8 +276,8 @@ impl Closed {
         operation: Option<String>,
         needed: ScopeSet,
     ) {
-        let (principal, trace_id) = (Arc::clone(principal), RequestId::text_of(request));
-        self.sessions.record_scope_refusal(ScopeRefusal { principal, operation, needed, trace_id }).await;
+        let (principal, trace_id, peer) = (Arc::clone(principal), RequestId::text_of(request), peer_of(request));
+        self.sessions.record_scope_refusal(ScopeRefusal { principal, operation, needed, trace_id, peer }).await;
     }
 }
 
@@ -284,6 +288,11 @@ impl From<VerifyError> for Refusal {
             VerifyError::Unavailable => Self::Unavailable,
         }
     }
+}
+
+/// The address that `request` comes from.
+fn peer_of(request: &HttpRequest) -> Option<String> {
+    request.app_data::<Data<AppState>>().map(|state| state.peer(request))
 }
 
 /// The token of a request: in the header only, and once (RFC 6750 section 2, MCP authorization).

@@ -60,12 +60,13 @@ impl AppState {
             session: self.cookies.session(request),
             peer: self.peer(request),
             trace_id: RequestId::of(request).map(|id| id.as_str().to_owned()),
+            login: None,
         }
     }
 
     /// The address of the caller. Behind a trusted proxy it is the last one that the proxy
     /// noted: what stands before it the caller may have made up.
-    fn peer(&self, request: &HttpRequest) -> String {
+    pub(super) fn peer(&self, request: &HttpRequest) -> String {
         if self.trusts_proxy {
             let noted = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
             if let Some(address) = noted.and_then(|list| list.rsplit(',').next()) {

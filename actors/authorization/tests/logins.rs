@@ -178,8 +178,8 @@ async fn a_login_with_less_than_was_asked_for_goes_on_and_says_so() {
     Person::new().code(&rig, "bob").await;
     let records = rig.audit.records().into_iter().filter(|record| record.operation_name == "auth.login_succeeded");
     let details: Vec<_> = records.map(|record| record.input_data.clone()).collect();
-    let missing = Some(serde_json::json!({"missing_scopes": "profile"}));
-    assert_eq!(details, [None, missing.clone(), missing]);
+    let missing = Some(serde_json::json!({"peer": "192.0.2.1", "missing_scopes": "profile"}));
+    assert_eq!(details, [Some(serde_json::json!({"peer": "192.0.2.1"})), missing.clone(), missing]);
 }
 
 #[actix::test]
@@ -205,10 +205,10 @@ async fn who_has_none_of_the_roles_may_not_see_the_audit_log() {
     let rig = rig(Login::Provider).await;
     let session = sign_in(&rig).await.visitor.session.unwrap();
     for _ in 0..2 {
-        let viewing = rig.authorization.view_audit(session.clone(), true, None).await;
+        let viewing = rig.authorization.view_audit(session.clone(), true, Visitor::default()).await;
         assert_eq!(viewing, Ok(Viewing::Refused));
     }
-    let viewing = rig.authorization.view_audit(Secret::new("unknown"), true, None).await;
+    let viewing = rig.authorization.view_audit(Secret::new("unknown"), true, Visitor::default()).await;
     assert_eq!(viewing, Ok(Viewing::SignedOut));
     assert_eq!((rig.recorded("auth.viewer_refused"), rig.recorded("auth.audit_viewed")), (2, 0));
 }

@@ -52,6 +52,7 @@ async fn a_code_gives_nothing_to_a_request_that_is_not_its_own() {
             credentials: public(client),
             grant: grant(&code, redirect_uri, verifier),
             resource: resource.into_iter().map(str::to_owned).collect(),
+            peer: String::new(),
             trace_id: None,
         };
         assert_eq!(refused(rig.authorization.exchange_token(wrong).await), expected, "{client} {redirect_uri}");
@@ -138,7 +139,8 @@ async fn a_client_revokes_its_own_tokens_and_no_others() {
     let first = rig.authorization.exchange_token(code_request(&code)).await.unwrap();
     let second = rig.authorization.exchange_token(refresh_request(&first, None)).await.unwrap();
     let revoke = |client: &str, token: &Secret| {
-        let request = RevokeRequest { credentials: public(client), token: token.clone(), trace_id: None };
+        let request =
+            RevokeRequest { credentials: public(client), token: token.clone(), peer: String::new(), trace_id: None };
         rig.authorization.revoke_token(request)
     };
     let refresh_token = second.refresh_token.clone().unwrap();

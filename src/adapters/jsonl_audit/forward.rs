@@ -3,8 +3,9 @@
 use super::AuditFileError;
 use super::damaged::Damaged;
 use super::judge::{Judge, Verdict};
+use super::patience::Patience;
 use super::reader::open_from_begin;
-use super::search::warn_of_unreadable;
+use super::search::{AGE_CHECK, warn_of_unreadable};
 use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
 use serde::Deserialize;
@@ -33,13 +34,13 @@ struct Numbered {
 pub(super) fn visit(
     segments: &[PathBuf],
     filter: &AuditFilter,
-    damaged: &Damaged,
+    (damaged, patience): (&Damaged, &Patience),
     mut visit: impl FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
 ) {
     let judge = Judge::new(filter);
     let needed = needed_segments(segments, &judge, filter.after, damaged);
     for path in needed.iter().rev() {
-        match visit_segment(&judge, path, filter, &mut visit) {
+        match visit_segment((&judge, patience), path, filter, &mut visit) {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => break,
             Err(error) => damaged.note(path, error),
@@ -89,7 +90,7 @@ fn first_record(path: &Path) -> Result<Option<Numbered>, AuditFileError> {
 }
 
 fn visit_segment(
-    judge: &Judge<'_>,
+    (judge, patience): (&Judge<'_>, &Patience),
     path: &Path,
     filter: &AuditFilter,
     visit: &mut dyn FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
@@ -100,9 +101,16 @@ fn visit_segment(
     }
     let mut lines = BufReader::with_capacity(BLOCK, content);
     let (mut line, mut unreadable) = (Vec::new(), 0);
-    let mut flow = ControlFlow::Continue(());
+    let (mut flow, mut unchecked) = (ControlFlow::Continue(()), 0);
     while flow.is_continue() {
         line.clear();
+        unchecked += 1;
+        if unchecked >= AGE_CHECK {
+            unchecked = 0;
+            if patience.is_over() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
         if lines.read_until(b'\n', &mut line).map_err(AuditFileError::refused("read", path))? == 0 {
             break;
         }

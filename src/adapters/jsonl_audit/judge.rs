@@ -5,6 +5,7 @@ use mxcp_actors::model::audit_event::{AuditRecord, OperationStatus, OperationTyp
 use mxcp_actors::model::audit_filter::{AuditFilter, AuditView};
 use mxcp_actors::model::timestamp::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -50,6 +51,12 @@ struct LineView<'a> {
     trace_id: Option<Cow<'a, str>>,
 }
 
+/// What names the request of a line that is a step of something longer.
+#[derive(Deserialize)]
+struct Context {
+    business_context: Value,
+}
+
 impl<'a> Judge<'a> {
     pub(super) fn new(filter: &'a AuditFilter) -> Self {
         Self { filter, sieve: Sieve::of(filter), is_all_wanted: *filter == AuditFilter::default() }
@@ -66,7 +73,10 @@ impl<'a> Judge<'a> {
     /// What `line` is. Costs more than [`Self::judge`] for most lines.
     pub(super) fn judge_closely(&self, line: &[u8]) -> Verdict {
         let Ok(line_view) = serde_json::from_slice::<LineView<'_>>(line) else { return Verdict::Unreadable };
-        let view = line_view.view();
+        // Only who looks for a request has to have it read.
+        let context = if self.filter.traces.is_empty() { None } else { serde_json::from_slice::<Context>(line).ok() };
+        let request_id = context.as_ref().and_then(|context| context.business_context.get("request_id")?.as_str());
+        let view = AuditView { request_id, ..line_view.view() };
         if self.filter.accepts_view(&view) {
             return wanted(line);
         }
@@ -107,6 +117,7 @@ impl LineView<'_> {
             client_id: self.client_id.as_deref(),
             session_id: self.session_id.as_deref(),
             trace_id: self.trace_id.as_deref(),
+            request_id: None,
         }
     }
 }

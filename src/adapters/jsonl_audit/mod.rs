@@ -21,6 +21,7 @@ mod head;
 mod judge;
 mod notices;
 mod opening;
+mod patience;
 mod reader;
 mod retention;
 mod search;
@@ -60,6 +61,12 @@ pub enum AuditFileError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A search was not worth waiting for any longer; what it has found is not all.
+    #[error("the search of the audit log took too long; narrow it by time")]
+    TookTooLong,
+    /// Files were removed again and again while the log was checked.
+    #[error("files of the audit log were removed while it was checked; try again")]
+    Restless,
     /// Another process writes the log.
     #[error("the audit log {} is written by another process", .0.display())]
     InUse(PathBuf),

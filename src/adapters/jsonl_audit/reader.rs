@@ -3,6 +3,7 @@
 use super::backward::BackwardLines;
 use super::content::{SeekableContent, SegmentContent};
 use super::damaged::Damaged;
+use super::patience::Patience;
 use super::segments::Segments;
 use super::{AuditFileError, forward, search};
 use mxcp_actors::model::audit_event::AuditRecord;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 pub struct JsonlAuditReader {
     segments: Segments,
     damaged: Damaged,
+    patience: Patience,
 }
 
 /// What the log looked like: as long as it looks the same, nothing was added.
@@ -37,7 +39,17 @@ impl JsonlAuditReader {
     }
 
     pub(super) fn of(segments: Segments) -> Self {
-        Self { segments, damaged: Damaged::default() }
+        Self { segments, damaged: Damaged::default(), patience: Patience::default() }
+    }
+
+    /// The same for somebody who waits only so long: then searches fail.
+    pub(super) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Ends a search that went over `result`.
+    fn finished<T>(&self, result: T) -> Result<T, AuditFileError> {
+        if self.patience.is_over() { Err(AuditFileError::TookTooLong) } else { Ok(result) }
     }
 
     /// The files that could not be read so far, and why.
@@ -53,7 +65,8 @@ impl JsonlAuditReader {
     /// When the folder cannot be listed.
     pub fn read_newest(&self, filter: &AuditFilter, limit: usize) -> Result<Vec<AuditRecord>, AuditFileError> {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Ok(search::newest(&self.segments.newest_first()?, filter, limit, threads, &self.damaged))
+        let search = (&self.damaged, &self.patience);
+        self.finished(search::newest(&self.segments.newest_first()?, filter, limit, threads, search))
     }
 
     /// The same on the calling thread alone, which leaves the cores to those who are served.
@@ -62,7 +75,8 @@ impl JsonlAuditReader {
         filter: &AuditFilter,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, AuditFileError> {
-        Ok(search::newest(&self.segments.newest_first()?, filter, limit, 1, &self.damaged))
+        let search = (&self.damaged, &self.patience);
+        self.finished(search::newest(&self.segments.newest_first()?, filter, limit, 1, search))
     }
 
     /// The oldest `limit` records that `filter` accepts, oldest first.
@@ -91,8 +105,8 @@ impl JsonlAuditReader {
         filter: &AuditFilter,
         visit: impl FnMut(&[u8], AuditRecord) -> ControlFlow<()>,
     ) -> Result<(), AuditFileError> {
-        forward::visit(&self.segments.newest_first()?, filter, &self.damaged, visit);
-        Ok(())
+        forward::visit(&self.segments.newest_first()?, filter, (&self.damaged, &self.patience), visit);
+        self.finished(())
     }
 
     /// The same newest first, and without the lines.
@@ -104,8 +118,8 @@ impl JsonlAuditReader {
         filter: &AuditFilter,
         visit: impl FnMut(AuditRecord) -> ControlFlow<()>,
     ) -> Result<(), AuditFileError> {
-        search::visit_newest(&self.segments.newest_first()?, filter, &self.damaged, visit);
-        Ok(())
+        search::visit_newest(&self.segments.newest_first()?, filter, (&self.damaged, &self.patience), visit);
+        self.finished(())
     }
 
     /// The number of the newest record that has one; zero when none has. Looks at the last

@@ -6,7 +6,7 @@
 
 use super::AuditFileError;
 use super::chain::ChainedLine;
-use super::content::SegmentContent;
+use super::content::{SegmentContent, compressed};
 use super::notices::{RemovedSegment, name_of};
 use super::segments::Segments;
 use super::whole_file::{sync_folder, write_whole};
@@ -48,10 +48,12 @@ pub fn find_expired(path: &Path, cutoff: Timestamp) -> Result<Retention, AuditFi
 /// # Errors
 /// When the files cannot be read or removed.
 pub fn remove_expired(path: &Path, cutoff: Timestamp, now: Timestamp) -> Result<Retention, AuditFileError> {
-    remove(&Segments::new(path)?, cutoff, now)
+    let segments = Segments::new(path)?;
+    let _turn = segments.lock_upkeep()?;
+    remove(&segments, cutoff, now)
 }
 
-/// The same for a log whose files are known.
+/// The same for a log whose files are known, whose upkeep is locked.
 pub(super) fn remove(segments: &Segments, cutoff: Timestamp, now: Timestamp) -> Result<Retention, AuditFileError> {
     let (paths, removed): (Vec<_>, Vec<_>) = expired(segments, cutoff)?.into_iter().unzip();
     if removed.is_empty() {
@@ -61,11 +63,11 @@ pub(super) fn remove(segments: &Segments, cutoff: Timestamp, now: Timestamp) -> 
     let content = serde_json::to_vec(&removed)?;
     write_whole(&note, &content).map_err(AuditFileError::refused("write", &note))?;
     sync_folder(segments.folder()).map_err(AuditFileError::refused("sync", segments.folder()))?;
-    for path in &paths {
-        match fs::remove_file(path) {
-            // Somebody else removes what is old, too.
+    // A crash may have left both forms of a file; the one that stayed would be out of its place.
+    for path in paths.iter().flat_map(|path| [compressed(path), path.clone()]) {
+        match fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            outcome => outcome.map_err(AuditFileError::refused("remove", path))?,
+            outcome => outcome.map_err(AuditFileError::refused("remove", &path))?,
         }
     }
     Ok(Retention { segments: removed })

@@ -4,6 +4,7 @@ use super::AuditFileError;
 use super::backward::BackwardLines;
 use super::damaged::Damaged;
 use super::judge::{Judge, Verdict};
+use super::patience::Patience;
 use super::reader::open_from_end;
 use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-/// After how many lines that were not read closely one is, for its age.
-const AGE_CHECK: u32 = 512;
+/// After how many lines that were not read closely one is, for its age, and whether anybody waits.
+pub(super) const AGE_CHECK: u32 = 512;
 
 /// What one segment holds.
 #[derive(Debug, Default)]
@@ -32,16 +33,16 @@ pub(super) fn newest(
     filter: &AuditFilter,
     limit: usize,
     threads: usize,
-    damaged: &Damaged,
+    (damaged, patience): (&Damaged, &Patience),
 ) -> Vec<AuditRecord> {
     let judge = Judge::new(filter);
     // Most searches end in the newest segment, and more threads would read others for nothing.
     let Some((first, rest)) = segments.split_first() else { return Vec::new() };
-    let Found { mut records, is_end, damage } = search_segment(&judge, first, limit, &|| true);
+    let Found { mut records, is_end, damage } = search_segment(&judge, first, limit, &|| !patience.is_over());
     damaged.note_any(first, damage);
     let missing = limit.saturating_sub(records.len());
     if !is_end && missing > 0 {
-        records.extend(search_rest(&judge, rest, missing, threads, damaged));
+        records.extend(search_rest(&judge, rest, missing, threads, (damaged, patience)));
     }
     records
 }
@@ -51,13 +52,13 @@ pub(super) fn newest(
 pub(super) fn visit_newest(
     segments: &[PathBuf],
     filter: &AuditFilter,
-    damaged: &Damaged,
+    (damaged, patience): (&Damaged, &Patience),
     mut visit: impl FnMut(AuditRecord) -> ControlFlow<()>,
 ) {
     let judge = Judge::new(filter);
     for path in segments {
         let mut has_had_enough = false;
-        let outcome = walk_segment(&judge, path, &|| true, &mut |record| {
+        let outcome = walk_segment(&judge, path, &|| !patience.is_over(), &mut |record| {
             let flow = visit(record);
             has_had_enough = flow.is_break();
             flow
@@ -66,7 +67,7 @@ pub(super) fn visit_newest(
             damaged.note(path, error);
             false
         });
-        if is_end || has_had_enough {
+        if is_end || has_had_enough || patience.is_over() {
             return;
         }
     }
@@ -77,9 +78,9 @@ fn search_rest(
     segments: &[PathBuf],
     limit: usize,
     threads: usize,
-    damaged: &Damaged,
+    (damaged, patience): (&Damaged, &Patience),
 ) -> Vec<AuditRecord> {
-    let board = Board { limit, next: AtomicUsize::new(0), end: AtomicUsize::new(segments.len()) };
+    let board = Board { limit, patience, next: AtomicUsize::new(0), end: AtomicUsize::new(segments.len()) };
     let mut results = Results { limit, outcomes: (0..segments.len()).map(|_| None).collect() };
     std::thread::scope(|scope| {
         let (report, reports) = channel();
@@ -98,7 +99,8 @@ fn search_rest(
 }
 
 /// Who searches what.
-struct Board {
+struct Board<'a> {
+    patience: &'a Patience,
     limit: usize,
     /// The segment that nobody has taken yet.
     next: AtomicUsize,
@@ -106,9 +108,9 @@ struct Board {
     end: AtomicUsize,
 }
 
-impl Board {
+impl Board<'_> {
     fn is_needed(&self, at: usize) -> bool {
-        at < self.end.load(Ordering::Relaxed)
+        at < self.end.load(Ordering::Relaxed) && !self.patience.is_over()
     }
 
     /// Searches one segment after the other until there is none left.

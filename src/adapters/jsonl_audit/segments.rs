@@ -131,10 +131,11 @@ impl Segments {
         self.find(|name| is_note(name).then(|| self.folder.join(name)))
     }
 
-    /// A place for another note.
+    /// A place for another note, which is in nobody's way while the upkeep is locked.
     pub(super) fn new_note_path(&self, now: Timestamp) -> PathBuf {
-        // Each process writes one at a time.
-        self.folder.join(format!("{}.removed-{}-{}.json", self.stem, now.as_micros(), std::process::id()))
+        let place = |at| self.folder.join(format!("{}.removed-{at}-{}.json", self.stem, std::process::id()));
+        // A clock may have been set back.
+        (now.as_micros()..).map(place).find(|path| !path.exists()).unwrap_or_else(|| place(now.as_micros()))
     }
 
     /// When the segment at `path` was begun, by its name, as far as that tells.
@@ -159,6 +160,22 @@ impl Segments {
         Ok(())
     }
 
+    /// Waits for the turn to compress or remove files: a file that is removed while it is compressed
+    /// would come back. The lock is on the folder, so that a command leaves no file of another owner.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened; `None` when there is none.
+    pub(super) fn lock_upkeep(&self) -> Result<Option<File>, AuditFileError> {
+        let folder = match File::open(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            folder => folder.map_err(AuditFileError::refused("open", &self.folder))?,
+        };
+        if let Err(error) = folder.lock() {
+            tracing::debug!(%error, "the folder of the audit log cannot be locked on this file system");
+        }
+        Ok(Some(folder))
+    }
+
     /// Takes the right to write the log.
     ///
     /// # Errors
@@ -180,6 +197,9 @@ impl Segments {
     /// When the folder cannot be listed.
     pub(super) fn newest_first(&self) -> Result<Vec<PathBuf>, AuditFileError> {
         let mut names = self.names()?;
+        // A listing that is read in several pieces may miss a file that is just being compressed:
+        // its new name is behind, and its old one is gone before it is reached.
+        names.extend(self.names()?);
         names.sort_unstable_by(|one, other| other.cmp(one));
         // Between compressing a segment and removing the plain file there are both.
         names.dedup_by(|one, other| one.0 == other.0);

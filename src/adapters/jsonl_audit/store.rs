@@ -4,6 +4,7 @@ use super::AuditFileError;
 use super::compress::compress;
 use super::content::is_compressed;
 use super::opening::{Opened, open_log};
+use super::patience::Patience;
 use super::reader::JsonlAuditReader;
 use super::segments::{LogLock, Segments};
 use super::writer::{Writer, WriterRules};
@@ -19,10 +20,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 /// How often it is looked for segments that are too old.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// How many searches run at a time, so that those who watch leave the cores to those who call.
+const SEARCHES_MAX: usize = 2;
+
+/// How long one may take.
+const SEARCH_TIME: Duration = Duration::from_secs(30);
 
 /// How the log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +60,7 @@ pub struct JsonlAuditStore {
     clock: Arc<dyn Clock>,
     writer: Mutex<Writer>,
     upkeep: Mutex<Upkeep>,
+    searches: Arc<Semaphore>,
     _lock: LogLock,
 }
 
@@ -82,17 +90,25 @@ impl JsonlAuditStore {
         let rules = WriterRules { max_file_size, is_daily, is_strict };
         let writer = Writer::new(segments.clone(), rules, Arc::clone(&clock), (tail, head));
         let upkeep = Upkeep { notices, notes: Vec::new(), retention_at: None };
-        Ok(Self { segments, settings, clock, writer: Mutex::new(writer), upkeep: Mutex::new(upkeep), _lock: lock })
+        let (writer, upkeep) = (Mutex::new(writer), Mutex::new(upkeep));
+        let searches = Arc::new(Semaphore::new(SEARCHES_MAX));
+        Ok(Self { segments, settings, clock, writer, upkeep, searches, _lock: lock })
     }
 
-    /// Runs `read` on the blocking pool, because a search may go through large files.
+    /// Runs `read` on the blocking pool, because a search may go through large files. It takes its
+    /// turn, and ends when nobody waits for it any more.
     fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&JsonlAuditReader) -> Result<T, AuditFileError> + Send + 'static,
     ) -> StoreResult<'_, T> {
         let reader = JsonlAuditReader::of(self.segments.clone());
+        let searches = Arc::clone(&self.searches);
         Box::pin(async move {
+            let turn = searches.acquire_owned().await.map_err(store_error)?;
+            let (patience, _waiting) = Patience::for_time(SEARCH_TIME);
+            let reader = reader.with_patience(patience);
             let read = move || {
+                let _turn = turn;
                 let outcome = read(&reader);
                 for (file, error) in reader.damaged() {
                     tracing::warn!(file = %file.display(), error, "passed over a damaged file of the audit log");
@@ -160,6 +176,7 @@ impl AuditStore for JsonlAuditStore {
             let is_retention_due = self.is_retention_due(now).await;
             let (segments, settings) = (self.segments.clone(), self.settings);
             on_blocking_pool(move || {
+                let _turn = segments.lock_upkeep()?;
                 if is_retention_due {
                     remove_old(&segments, settings.retention, now)?;
                 }

@@ -153,6 +153,7 @@ fn everything(record: &AuditRecord) -> Vec<String> {
         ("Client", record.client_id.as_ref().map(|id| id.as_str().to_owned())),
         ("Session", record.session_id.as_ref().map(|id| id.as_str().to_owned())),
         ("Trace", record.trace_id.clone()),
+        ("Request", record.request_id().map(str::to_owned)),
         ("Caller", Some(record.caller_type.clone()).filter(|caller| !caller.is_empty())),
         ("Details", record.input_data.as_ref().map(Value::to_string)),
         ("Record", number),

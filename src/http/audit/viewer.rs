@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use mxcp_actors::authorization::Viewing;
+use mxcp_actors::authorization::{Viewing, Visitor};
 use mxcp_actors::model::secret::Secret;
 use serde_json::json;
 use std::sync::Arc;
@@ -47,8 +47,8 @@ impl AuditViewing {
 /// The page.
 pub(in crate::http) async fn page(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     let Some(session) = state.cookies.session(&request) else { return redirect("/") };
-    let trace_id = state.visitor(&request).trace_id;
-    match state.handles.authorization.view_audit(session, true, trace_id).await {
+    let visitor = state.visitor(&request);
+    match state.handles.authorization.view_audit(session, true, visitor).await {
         Ok(Viewing::Allowed) => state.pages.audit(),
         Ok(Viewing::SignedOut) => redirect("/"),
         Ok(Viewing::Refused) => state.pages.error(&ErrorPage {
@@ -70,8 +70,8 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
         return refuse(HttpResponse::Forbidden(), "this stream is for this server's own page");
     }
     let Some(session) = state.cookies.session(&request) else { return signed_out() };
-    let trace_id = state.visitor(&request).trace_id;
-    match state.handles.authorization.view_audit(session.clone(), false, trace_id.clone()).await {
+    let visitor = state.visitor(&request);
+    match state.handles.authorization.view_audit(session.clone(), false, visitor.clone()).await {
         Ok(Viewing::Allowed) => {}
         Ok(Viewing::SignedOut) => return signed_out(),
         Ok(Viewing::Refused) => return refuse(HttpResponse::Forbidden(), "your role may not see the audit log"),
@@ -89,7 +89,7 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
     match LiveLog::begin(state.handles.audit_log.clone(), asked.filter, start).await {
         Ok(live) => {
             let stream = StreamWish::new(live, slot, viewing.is_stopping.clone());
-            respond(stream.while_permitted(may_still(state.clone(), session, trace_id), PERMISSION_CHECK))
+            respond(stream.while_permitted(may_still(state.clone(), session, visitor), PERMISSION_CHECK))
         }
         Err(error) => unavailable(&error),
     }
@@ -97,11 +97,11 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
 
 /// Whether the person of `session` may see the log at the time of asking. Who cannot be asked about
 /// may not.
-fn may_still(state: Data<AppState>, session: Secret, trace_id: Option<String>) -> Permission {
+fn may_still(state: Data<AppState>, session: Secret, visitor: Visitor) -> Permission {
     Box::new(move || {
-        let (state, session, trace_id) = (state.clone(), session.clone(), trace_id.clone());
+        let (state, session, visitor) = (state.clone(), session.clone(), visitor.clone());
         Box::pin(async move {
-            let viewing = state.handles.authorization.view_audit(session, false, trace_id).await;
+            let viewing = state.handles.authorization.view_audit(session, false, visitor).await;
             matches!(viewing, Ok(Viewing::Allowed))
         })
     })

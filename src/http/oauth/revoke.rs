@@ -25,10 +25,12 @@ pub(in crate::http) async fn post(state: Data<AppState>, request: HttpRequest, b
 fn read(state: &AppState, request: &HttpRequest, body: &[u8]) -> Result<RevokeRequest, OAuthError> {
     let form = Parameters::of_form(request, body)?;
     form.check_unique()?;
+    let visitor = state.visitor(request);
     let missing = || OAuthError::new(OAuthErrorCode::InvalidRequest, "token is missing");
     Ok(RevokeRequest {
         token: form.secret("token").ok_or_else(missing)?,
         credentials: credentials::read(request, &form)?,
-        trace_id: state.visitor(request).trace_id,
+        peer: visitor.peer,
+        trace_id: visitor.trace_id,
     })
 }

@@ -26,11 +26,13 @@ pub(in crate::http) async fn post(state: Data<AppState>, request: HttpRequest, b
 fn read(state: &AppState, request: &HttpRequest, body: &[u8]) -> Result<TokenRequest, OAuthError> {
     let form = Parameters::of_form(request, body)?;
     form.check_unique()?;
+    let visitor = state.visitor(request);
     Ok(TokenRequest {
         grant: read_grant(&form)?,
         credentials: credentials::read(request, &form)?,
         resource: form.all("resource").map(str::to_owned).collect(),
-        trace_id: state.visitor(request).trace_id,
+        peer: visitor.peer,
+        trace_id: visitor.trace_id,
     })
 }
 

@@ -139,3 +139,78 @@ async fn two_daemons_do_not_write_one_log() {
     drop(first);
     log.open(START, LARGE);
 }
+
+#[actix::test]
+async fn both_forms_of_a_file_that_a_crash_left_are_removed() {
+    let log = Log::new();
+    let clock = SetClock::new(START);
+    let store = days(&log, AuditFileSettings { is_compressed: false, ..SETTINGS }, &clock).await;
+    drop(store);
+    // As when the process was killed between naming the compressed file and removing the plain one.
+    let plain = log.folder().join(&log.files()[1]);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &fs::read(&plain).unwrap()).unwrap();
+    fs::write(log.folder().join(format!("{}.gz", log.files()[1])), encoder.finish().unwrap()).unwrap();
+    assert_eq!(log.all_names().len(), 4);
+    let now = at("2026-11-24T00:00:00Z");
+    assert_eq!(remove_expired(&log.path(), now - DAY, now).unwrap().records(), 3);
+    assert_eq!(log.files().len(), 1, "{:?}", log.files());
+    assert!(verify(&log.path(), &[]).unwrap().is_intact());
+}
+
+/// A daemon that writes and compresses, commands that remove, check and read, all at once.
+#[test]
+fn cleaning_up_beside_the_daemon_and_readers_is_no_fault_and_shows_each_record_once() {
+    let log = Log::new();
+    let store = log.open(START, 4_096);
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let done = &std::sync::atomic::Ordering::Relaxed;
+    let (path, now) = (&log.path(), at("2026-11-23T12:00:00Z"));
+    let is_done = &is_done;
+    let runtime = &tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = &store;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(move || {
+                while !is_done.load(*done) {
+                    remove_expired(path, now, now).unwrap();
+                    std::thread::yield_now();
+                }
+            });
+        }
+        scope.spawn(move || {
+            while !is_done.load(*done) {
+                match verify(path, &[]) {
+                    Ok(found) => assert!(found.is_intact(), "{:?}", found.faults),
+                    Err(error) => assert!(error.to_string().ends_with("try again"), "{error}"),
+                }
+            }
+        });
+        scope.spawn(move || {
+            while !is_done.load(*done) {
+                let reader = JsonlAuditReader::new(path).unwrap();
+                let mut numbers = Vec::new();
+                let visit = |_: &[u8], record: AuditRecord| {
+                    numbers.push(record.sequence);
+                    std::ops::ControlFlow::Continue(())
+                };
+                reader.visit_oldest_first(&AuditFilter::default(), visit).unwrap();
+                assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+                assert!(reader.damaged().is_empty(), "{:?}", reader.damaged());
+            }
+        });
+        let write = || {
+            for number in 1..=600 {
+                runtime.block_on(append(store, number, "call"));
+                if number % 10 == 0 {
+                    runtime.block_on(store.tend()).unwrap();
+                }
+            }
+        };
+        let outcome = scope.spawn(write).join();
+        is_done.store(true, *done);
+        outcome.unwrap();
+    });
+    runtime.block_on(store.sync()).unwrap();
+    assert!(verify(&log.path(), &[]).unwrap().is_intact());
+}

@@ -184,7 +184,7 @@ async fn a_start_without_the_head_hides_nothing_before_a_record_tells_of_it() {
     append(&store, 8, "a call that is faster").await;
     store.sync().await.unwrap();
     let missing = (HEAD.to_owned(), 0, None, FaultKind::HeadMissing);
-    assert_eq!(faults(&log), [missing.clone()]);
+    assert_eq!(faults(&log), std::slice::from_ref(&missing));
     drop(store);
     let store = log.open("2026-11-23T14:00:00Z", LARGE);
     let notices = store.notices().await.unwrap();
