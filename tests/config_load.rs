@@ -208,22 +208,16 @@ fn clients_that_cannot_work_are_warned_of() {
 }
 
 #[test]
-fn rules_that_keep_nobody_out_or_everybody_are_warned_of() {
+fn rules_that_keep_everybody_out_are_warned_of() {
     let warnings = |authorization: &str| {
         let auth = format!("\n          authorization: {authorization}\n");
         let project = Project::new(PLAIN_SITE).with_user(&(SIGN_IN.trim_end().to_owned() + &auth));
         project.write("tools/t.yml", "tool: {name: t, source: {code: SELECT 1}, scopes: [reports]}");
         project.with_env("SECRET", "x").load().unwrap().warnings.join("\n")
     };
-    for idle in [
-        "{required_scopes: [a]}",
-        "{required_scopes: [a], grants: [{when: 'true', scopes: [a, reports]}]}",
-        "{required_scopes: [a], implies: {reports: [a]}, grants: [{when: 'true', scopes: [reports]}]}",
-    ] {
-        assert!(warnings(idle).contains("required_scopes keeps nobody out"), "{idle}: {}", warnings(idle));
-    }
     let strict = "{required_scopes: [a], grants: [{when: user.role == 'x', scopes: [a, reports]}]}";
     assert_eq!(warnings(strict), "");
+    assert_eq!(warnings("{required_scopes: [a]}"), "", "that is for the start to say");
     let closed = warnings("{required_scopes: [a, b], grants: [{when: user.role == 'x', scopes: [a, reports]}]}");
     assert!(closed.contains("no rule in grants gives b, which required_scopes names"), "{closed}");
     let unasked = warnings("{grants: [{when: 'true', scopes: [reports]}]}");

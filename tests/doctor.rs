@@ -2,17 +2,23 @@
 
 use crate::common::{FakeProvider, GitHubApp, Setup, TestApp};
 use crate::config_project::Project;
+use crate::daemon_process::Serving;
 use crate::upstream_support::dead_address;
 use serde_json::{Value, json};
 use std::fs::{Permissions, set_permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 /// What the program says of the project, and its exit code.
 async fn examined(project: &Project, options: &[&str]) -> (Output, i32) {
-    let mut doctor = Command::new(env!("CARGO_BIN_EXE_mxcp"));
-    doctor.current_dir(project.root()).env_clear().envs(&project.env).args(["doctor"]).args(options);
-    let output = tokio::task::spawn_blocking(move || doctor.output().unwrap()).await.unwrap();
+    said(project, "doctor", options).await
+}
+
+async fn said(project: &Project, command: &str, options: &[&str]) -> (Output, i32) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mxcp"));
+    program.current_dir(project.root()).env_clear().envs(&project.env).arg(command).args(options);
+    let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
     let code = output.status.code().unwrap();
     (output, code)
 }
@@ -89,6 +95,35 @@ async fn every_line_of_the_checklist_is_looked_at() {
         assert_eq!(status(name), expected, "{name}: {checks:#?}");
     }
     assert_eq!(code, 1);
+}
+
+#[tokio::test]
+async fn required_scopes_that_keep_nobody_out_are_told_at_the_start_and_by_doctor_alone() {
+    let idle = "required_scopes keeps nobody out";
+    let everybody = json!([{"when": "true", "scopes": ["a", "reports"]}]);
+    let implied = json!([{"when": "true", "scopes": ["reports"]}]);
+    let some = json!([{"when": "user.role == 'x'", "scopes": ["a"]}]);
+    for (authorization, found, level) in [
+        (json!({"required_scopes": ["a"]}), Some("warning"), Some("WARN")),
+        (json!({"required_scopes": ["a"], "grants": everybody}), Some("ok"), Some("INFO")),
+        (json!({"required_scopes": ["a"], "implies": {"reports": ["a"]}, "grants": implied}), Some("ok"), Some("INFO")),
+        (json!({"required_scopes": ["a"], "grants": some}), None, None),
+        (json!({"grants": everybody}), None, None),
+    ] {
+        let mut setup = Setup::default();
+        setup.auth["authorization"] = authorization.clone();
+        let project = silent(setup).write();
+        let (checks, _) = checks(&project).await;
+        let of_scopes: Vec<&str> = of(&checks, "required_scopes").into_iter().map(|(status, _)| status).collect();
+        assert_eq!(of_scopes.first().copied(), found, "{authorization}: {checks:#?}");
+        let (validated, _) = said(&project, "validate", &[]).await;
+        assert!(!String::from_utf8_lossy(&validated.stderr).contains(idle), "{authorization}: {validated:?}");
+        drop(Serving::start(&project, &TcpListener::bind("127.0.0.1:0").unwrap()));
+        let log = std::fs::read_to_string(project.root().join("serve.log")).unwrap();
+        let line = log.lines().find(|line| line.contains(idle));
+        assert_eq!(line.is_some(), level.is_some(), "{authorization}: {log}");
+        assert!(line.is_none_or(|line| level.is_some_and(|level| line.contains(level))), "{authorization}: {log}");
+    }
 }
 
 #[tokio::test]

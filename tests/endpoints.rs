@@ -1,7 +1,7 @@
 //! Resources, prompts and the built-in SQL tools, over MCP and from the command line.
 
 use crate::common::{TestApp, legacy_initialize, modern};
-use crate::config_project::Project;
+use crate::config_project::{PASSWORD_HASH, Project};
 use crate::daemon_process::{Serving, mxcp, repository, run};
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -380,4 +380,64 @@ async fn policies_of_the_profile_judge_every_kind_and_the_built_in_tools() {
     }
     assert!(app.audit().iter().all(|record| record["policy_decision"] == "deny"));
     assert_eq!(app.audit().len(), 5);
+}
+
+#[tokio::test]
+async fn policies_of_the_profile_can_name_endpoints() {
+    let deny = |condition: &str| json!({"condition": condition, "action": "deny", "reason": condition});
+    let rules = [
+        "endpoint.name == 'execute_sql_query' && user.role != 'admin'",
+        "endpoint.type == 'prompt'",
+        "endpoint.type == 'resource' && endpoint.name.startsWith('shop://books/')",
+    ];
+    let user = json!({"mxcp": 1, "projects": {"bookshop": {"profiles": {"default": {"auth": {"policies": {
+        "input": rules.map(deny),
+    }}}}}}});
+    let app = start(project().with_user(&user.to_string())).await;
+    for (method, params, refused_by) in [
+        ("tools/call", json!({"name": "hello"}), None),
+        ("tools/call", json!({"name": "list_tables"}), None),
+        ("resources/read", json!({"uri": "shop://status"}), None),
+        ("tools/call", json!({"name": "execute_sql_query", "arguments": {"sql": "SELECT 1"}}), Some(rules[0])),
+        ("prompts/get", json!({"name": "review", "arguments": {"title": "x"}}), Some(rules[1])),
+        ("resources/read", json!({"uri": "shop://books/1"}), Some(rules[2])),
+    ] {
+        let (_, answer) = ask(&app, method, params.clone()).await;
+        let text = answer.to_string();
+        assert_eq!(text.contains("Policy enforcement failed"), refused_by.is_some(), "{params}: {text}");
+        assert!(refused_by.is_none_or(|rule| text.contains(rule)), "{params}: {text}");
+    }
+}
+
+#[test]
+fn the_built_in_tools_have_scopes_where_people_sign_in() {
+    let site = SITE.replace("{enabled: true, ", "{enabled: true, scopes: [tables:read], ");
+    let project = Project::new(&site);
+    let refusal = "mxcp-site.yml:5: sql_tools.scopes: nobody signs in without auth.provider";
+    assert!(project.errors().iter().any(|error| error.starts_with(refusal)), "{:?}", project.errors());
+    let user = json!({"mxcp": 1, "projects": {"bookshop": {"profiles": {"default": {"auth": {
+        "provider": "local", "local": {"users": [{"username": "ada", "password_hash": PASSWORD_HASH}]},
+    }}}}}});
+    let project = project.with_user(&user.to_string());
+    let configuration = project.load().unwrap();
+    assert_eq!(configuration.tools.len(), 3);
+    assert!(
+        configuration.tools.iter().all(|tool| tool.scopes.to_string() == "tables:read"),
+        "{:?}",
+        configuration.tools
+    );
+}
+
+#[tokio::test]
+async fn rules_about_people_do_not_change_who_says_a_message() {
+    let user = json!({"mxcp": 1, "projects": {"bookshop": {"profiles": {"default": {"auth": {"policies": {
+        "output": [{"condition": "true", "action": "mask_fields", "fields": ["role", "type"]}],
+    }}}}}}});
+    let project = project().with_user(&user.to_string());
+    project.write("mxcp-site.yml", "mxcp: 1\nproject: bookshop\nprofile: default\n");
+    let app = start(project).await;
+    let (_, answer) = ask(&app, "prompts/get", json!({"name": "review", "arguments": {"title": "x"}})).await;
+    let messages = answer["result"]["messages"].as_array().unwrap();
+    let roles: Vec<_> = messages.iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["user", "assistant"], "{answer}");
 }

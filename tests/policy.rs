@@ -1,7 +1,7 @@
 //! Policies, from the file to the answer and the audit log, and the commands that are about them.
 
 use crate::common::{OAuthClient, Setup, TestApp};
-use crate::config_project::{PLAIN_SITE, Project};
+use crate::config_project::{PASSWORD_HASH, PLAIN_SITE, Project};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 
@@ -229,6 +229,30 @@ fn a_rule_that_cannot_work_stops_serve_and_validate_and_is_pointed_at() {
 }
 
 #[test]
+fn what_is_missing_at_the_end_of_a_block_is_pointed_at_in_the_block() {
+    let project = Project::new(PLAIN_SITE);
+    let errors = |condition: &str| {
+        let text = format!(
+            "tool:\n  name: t\n  source: {{code: SELECT 1}}\n  policies:\n    input:\n      - condition: {condition}\n        \
+             action: deny\n"
+        );
+        project.write("tools/t.yml", &text);
+        project.errors().join("\n")
+    };
+    let unfinished = errors("|\n          user.role == 'x' &&\n");
+    assert!(unfinished.starts_with("tools/t.yml:7: tool.policies.input[0].condition: does not parse"), "{unfinished}");
+    assert!(unfinished.ends_with("    7 | user.role == 'x' &&\n      |                    ^"), "{unfinished}");
+    let python = errors("\"user.role == 'x' and user.id == 'y'\"");
+    assert!(python.contains("; CEL writes && for 'and'\n    6 | user.role == 'x' and user.id"), "{python}");
+    assert!(python.ends_with("      |                  ^"), "{python}");
+    let pattern = errors("user.email.matches(user.role)");
+    assert!(
+        pattern.ends_with("    6 | user.email.matches(user.role)\n      |                    ^^^^^^^^^"),
+        "{pattern}"
+    );
+}
+
+#[test]
 fn a_faulty_rule_of_the_profile_is_pointed_at_without_its_neighbours() {
     let auth = "{policies: {input: [{condition: \"usr.email == 'x'\", action: deny}]}, persistence: {type: sqlite, \
                 auth_encryption_key: s3cr3t}}";
@@ -334,11 +358,208 @@ fn fields_that_no_result_can_have_stop_the_start_and_are_pointed_at() {
     let malformed = "tools/t.yml:14: tool.policies.output[0].fields[2]: expected names joined by single dots";
     assert!(code == Some(1) && said.contains(impossible) && said.contains(malformed), "{said}");
     assert_eq!(validated(&file(closed, "          - salary\n")).0, Some(0));
-    assert_eq!(validated(&file("", "          - salry\n")).0, Some(0), "others are possible");
+    assert!(said.contains("the rule would protect nothing; did you mean 'salary'?"), "{said}");
+    assert_eq!(validated(&file(closed, "          - SALARY\n")).0, Some(0), "SQL names columns in any case");
+    let (code, said) = validated(&file("", "          - salry\n"));
+    let unsaid = "tools/t.yml:12: tool.policies.output[0].fields[0]: return lists other fields and not this one, so \
+                  the rule may protect nothing; did you mean 'salary'?";
+    assert!(code == Some(1) && said.contains(unsaid), "{said}");
+    let (_, said) = validated(&file("", "          - bonus\n"));
+    assert!(
+        said.contains("protect nothing; correct the name, add it to return, or say additionalProperties"),
+        "{said}"
+    );
+    assert_eq!(validated(&file(", additionalProperties: true", "          - salry\n")).0, Some(0), "it is said");
     let warnings = project.load().unwrap().warnings.join("\n");
     assert!(warnings.contains("fields[0]: return does not list such a field"), "{warnings}");
+    let undeclared = file("", "          - salry\n").replace("properties: {salary: {type: integer}}", "properties: {}");
+    assert_eq!(validated(&undeclared).0, Some(0), "nothing is said of what is there");
     assert_eq!(validated(&file("", "          - salary.\n")).0, Some(1));
     let (code, said) = validated(&file("", "          - salary\n").replace("mask_fields", "filter_sensitive_fields"));
     let useless = "tools/t.yml:10: tool.policies.output[0].action: filter_sensitive_fields has nothing to filter";
     assert!(code == Some(1) && said.contains(useless), "{said}");
+}
+
+/// A project whose profile has these rules on output.
+fn with_output_rules(site: &str, rules: &Value) -> Project {
+    let rules = rules.to_string();
+    let lines = format!(
+        "mxcp: 1\nprojects:\n  my-project:\n    profiles:\n      default:\n        auth:\n          policies:\n            \
+         output: {rules}\n"
+    );
+    Project::new(site).with_user(&lines)
+}
+
+#[test]
+fn fields_that_no_message_of_a_prompt_has_stop_the_start() {
+    let project = Project::new(PLAIN_SITE);
+    let errors = |parameter: &str, rule: &str| {
+        let text = format!(
+            "prompt:\n  name: p\n  parameters: [{{name: a, type: string, description: An a{parameter}}}]\n  \
+             messages: [{{prompt: '{{{{ a }}}}'}}]\n  policies:\n    output:\n      - {{condition: 'true', {rule}}}\n"
+        );
+        project.write("prompts/p.yml", &text);
+        project.errors().join("\n")
+    };
+    for field in ["salary", "role", "type", "messages"] {
+        let errors = errors("", &format!("action: mask_fields, fields: [{field}]"));
+        let expected = "prompts/p.yml:7: prompt.policies.output[0].fields[0]: a prompt gives messages, of which only";
+        assert!(errors.contains(expected), "{field}: {errors}");
+    }
+    assert_eq!(errors("", "action: filter_fields, fields: [prompt]"), "");
+    let nothing = errors("", "action: filter_sensitive_fields");
+    let expected = "prompts/p.yml:7: prompt.policies.output[0].action: filter_sensitive_fields has nothing to filter: \
+                    messages are sensitive when a parameter is; mark one with sensitive: true";
+    assert_eq!(nothing, expected);
+    assert_eq!(errors(", sensitive: true", "action: filter_sensitive_fields"), "");
+}
+
+#[test]
+fn fields_of_the_profile_that_no_result_has_are_warned_of_at_the_start_and_by_validate() {
+    let rules = json!([
+        {"condition": "true", "action": "mask_fields", "fields": ["Salary", "salry", "prompt", "role"]},
+        {"condition": "true", "action": "filter_sensitive_fields"},
+    ]);
+    let project = with_output_rules(PLAIN_SITE, &rules);
+    let tool = |name: &str, returns: &str| {
+        let text = format!("tool: {{name: {name}, source: {{code: SELECT 1 AS salary}}{returns}}}");
+        project.write(&format!("tools/{name}.yml"), &text);
+    };
+    let warnings = || {
+        let warnings = project.load().unwrap().warnings.into_iter();
+        warnings.filter(|warning| warning.contains("auth.policies")).collect::<Vec<_>>()
+    };
+    let declared = ", return: {type: array, items: {type: object, properties: {salary: {type: integer}}}}";
+    tool("a", declared);
+    project.write("prompts/p.yml", "prompt: {name: p, messages: [{prompt: Hello}]}");
+    let key = "config.yml:8: projects.my-project.profiles.default.auth.policies.output";
+    let idle = |index| {
+        format!(
+            "{key}[0].fields[{index}]: no endpoint's return has such a field, so the rule does nothing; correct the name"
+        )
+    };
+    let useless = format!(
+        "{key}[1].action: filter_sensitive_fields does nothing: no endpoint marks anything with sensitive: true"
+    );
+    assert_eq!(warnings(), [idle(1), idle(3), useless.clone()]);
+    let validated = mxcp(&project, &["validate"]);
+    let said = String::from_utf8(validated.stderr).unwrap();
+    assert!(validated.status.success() && said.contains(&idle(1)), "{said}");
+    tool("b", "");
+    assert_eq!(warnings(), [useless], "b may have anything");
+    tool("b", ", return: {type: object, additionalProperties: true, properties: {x: {type: string, sensitive: true}}}");
+    assert_eq!(warnings(), [""; 0], "b may have more than it says");
+}
+
+#[test]
+fn rules_about_fields_and_sql_of_callers_do_not_go_together() {
+    let rules = json!([
+        {"condition": "user.role == 'x'", "action": "deny"},
+        {"condition": "true", "action": "mask_fields", "fields": ["salary"]},
+    ]);
+    let site = |sql_tools: &str| format!("{PLAIN_SITE}sql_tools: {sql_tools}\n");
+    let project = with_output_rules(&site("{enabled: true}"), &rules);
+    let refusal = "config.yml:8: projects.my-project.profiles.default.auth.policies.output[1].action: mask_fields cannot \
+                   hold while sql_tools are enabled";
+    let errors = project.errors();
+    assert!(matches!(errors.as_slice(), [error] if error.starts_with(refusal)), "{errors:?}");
+    for way_out in ["sql_tools.enabled to false", "sql_tools.may_bypass_field_policies to true"] {
+        assert!(errors[0].contains(way_out), "{errors:?}");
+    }
+    for (sql_tools, rules) in [
+        ("{enabled: false}", rules.clone()),
+        ("{enabled: true, may_bypass_field_policies: true}", rules.clone()),
+        ("{enabled: true}", json!([rules[0]])),
+    ] {
+        assert_eq!(with_output_rules(&site(sql_tools), &rules).errors(), [""; 0], "{sql_tools}: {rules}");
+    }
+    let mut switched = with_output_rules(PLAIN_SITE, &rules);
+    assert_eq!(switched.errors(), [""; 0]);
+    switched.options.sql_tools = Some(true);
+    assert!(switched.errors().join("\n").contains(refusal), "{:?}", switched.errors());
+}
+
+#[tokio::test]
+async fn a_call_whose_result_needed_no_change_is_recorded_as_allowed() {
+    let mut setup = Setup::default();
+    setup.auth["policies"] =
+        json!({"output": [{"condition": "true", "action": "filter_fields", "fields": ["salary"]}]});
+    let app = TestApp::with(setup.with_tool("paid", "SELECT 1 AS SALARY")).await;
+    answer(&app, "ada", "whoami").await;
+    answer(&app, "ada", "paid").await;
+    let (untouched, changed) = (&records_of(&app, "whoami")[0], &records_of(&app, "paid")[0]);
+    assert_eq!((&untouched["policy_decision"], &untouched["policy_reason"]), (&json!("allow"), &Value::Null));
+    assert_eq!(changed["policy_decision"], "warn");
+    assert_eq!(changed["policy_reason"], "the response was changed by filter_fields");
+    assert_eq!(changed["output_data"], json!([{}]));
+}
+
+#[test]
+fn explain_tells_the_scopes_that_a_call_needs_and_who_may_have_them() {
+    let user = json!({"mxcp": 1, "projects": {"my-project": {"profiles": {"default": {"auth": {
+        "provider": "local",
+        "local": {"users": [{"username": "ada", "password_hash": PASSWORD_HASH}]},
+        "authorization": {
+            "required_scopes": ["mxcp:access"],
+            "implies": {"reports:admin": ["reports:read"]},
+            "grants": [
+                {"when": "true", "scopes": ["mxcp:access"]},
+                {"when": "user.role == 'admin'", "scopes": ["reports:admin"]},
+            ],
+        },
+    }}}}}});
+    let project = Project::new(PLAIN_SITE).with_user(&user.to_string());
+    project.write("tools/t.yml", "tool: {name: t, scopes: ['reports:read'], source: {code: SELECT 1}}");
+    let scopes = |options: &[&str]| {
+        let output = mxcp(&project, &[&["policy", "explain", "t", "--json"], options].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        json_of(&output)["result"]["scopes"].clone()
+    };
+    let required = json!(["mxcp:access", "reports:read"]);
+    assert_eq!(scopes(&[]), json!({"required": required, "granted": null, "missing": null}));
+    assert_eq!(
+        scopes(&["-u", r#"{"role": "admin"}"#]),
+        json!({"required": required, "granted": required, "missing": []})
+    );
+    assert_eq!(
+        scopes(&["-u", r#"{"role": "analyst"}"#]),
+        json!({"required": required, "granted": ["mxcp:access"], "missing": ["reports:read"]})
+    );
+    let shown = mxcp(&project, &["policy", "explain", "t", "-u", "{}"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("Needs the scopes mxcp:access reports:read\n  ✗ nothing in"), "{shown}");
+    assert!(shown.contains("gives this user reports:read, so a call is refused"), "{shown}");
+}
+
+#[test]
+fn explain_takes_the_uri_of_a_resource_and_says_which_keys_of_a_user_are_none() {
+    let project = Project::new(PLAIN_SITE);
+    project.write(
+        "resources/r.yml",
+        "resource:\n  uri: 'users://{id}/profile'\n  parameters: [{name: id, type: integer, description: Who}]\n  \
+         source: {code: SELECT $id}\n  policies:\n    input:\n      \
+         - {condition: 'id > 41 && user.claims.dept == \"x\"', action: deny}\n",
+    );
+    let explain = |options: &[&str]| mxcp(&project, &[&["policy", "explain", "--json"], options].concat());
+    let user = r#"{"dept": "x", "emial": "a@b", "role": 5, "groups": "g", "provider": "github", "claims": {"k": 1}}"#;
+    let output = explain(&["users://42/profile", "-u", user]);
+    let result = json_of(&output)["result"].clone();
+    assert_eq!((&result["endpoint"], &result["policy_decision"]), (&json!("users://{id}/profile"), &json!("deny")));
+    assert_eq!(result["input"][0]["saw"], json!({"id": 42, "user.claims.dept": "x"}));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for warning in [
+        "--user-context: 'dept' is no field of user; conditions find it as user.claims.dept",
+        "--user-context: 'emial' is no field of user; conditions find it as user.claims.emial (did you mean 'email'?)",
+        "--user-context: role is no text, so it is left out",
+        "--user-context: groups is no list of texts, so it is left out",
+        "--user-context: provider is always 'cli' here; conditions find yours as user.claims.provider",
+    ] {
+        assert!(said.contains(warning), "{warning}\n{said}");
+    }
+    assert!(!said.contains("'claims'"), "{said}");
+    let by_name = explain(&["users://{id}/profile", "-p", "id=41", "-u", r#"{"claims": {"dept": "x"}}"#]);
+    assert_eq!(json_of(&by_name)["result"]["input"][0]["saw"]["user.claims.dept"], "x");
+    assert!(by_name.stderr.is_empty(), "{by_name:?}");
+    let both = explain(&["users://42/profile", "-p", "id=41"]);
+    assert!(both.status.code() == Some(1) && json_of(&both).to_string().contains("leave out --param"), "{both:?}");
 }

@@ -1,12 +1,13 @@
 //! From a text to an expression that is safe to evaluate.
 
-use super::error::{ExpressionError, ExpressionErrorKind, Span};
+use super::error::{ExpressionError, ExpressionErrorKind, Span, foreign_word_hint};
 use super::guard::guarded;
 use super::kinds::not_boolean;
 use super::names::check_names;
+use super::tokens::Tokens;
 use super::{Compiled, environment};
-use cel_interpreter::ParseError;
-use cel_interpreter::common::ast::SourceInfo;
+use cel_interpreter::common::ast::{EntryExpr, Expr, SourceInfo};
+use cel_interpreter::{IdedExpr, ParseError};
 
 /// Longer conditions are refused: nobody can review them, and work grows with them.
 pub(super) const CONDITION_BYTES_MAX: usize = 4_096;
@@ -34,7 +35,12 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
         vec![first.map_or_else(ExpressionError::compiler, |error| syntax_error(condition, error))]
     })?;
     let checked = check_names(program.expression(), known);
+    let tokens = Tokens::of(condition);
     let place = |id| span_of(program.source_info(), id);
+    let whole = |id| {
+        let extent = find_node(program.expression(), id).and_then(|node| tokens.extent_of(node, program.source_info()));
+        extent.or_else(|| place(id))
+    };
     let fault = |(id, kind)| match &kind {
         ExpressionErrorKind::UnknownFunction(_) => {
             let at = place(id).map(|at| with_name_before(condition, at));
@@ -44,6 +50,7 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
             let at = place(id).map(|at| with_name_behind(condition, at, field));
             ExpressionError::new(kind, at)
         }
+        ExpressionErrorKind::PatternNotLiteral => ExpressionError::new(kind, whole(id)),
         _ => ExpressionError::new(kind, place(id)),
     };
     let mut errors: Vec<_> = checked.faults.into_iter().map(fault).collect();
@@ -51,7 +58,7 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
         errors.push(ExpressionError::new(ExpressionErrorKind::TooDeep, None));
     }
     if let Some((id, kind)) = not_boolean(program.expression()) {
-        errors.push(ExpressionError::new(ExpressionErrorKind::NotBoolean(kind), place(id)));
+        errors.push(ExpressionError::new(ExpressionErrorKind::NotBoolean(kind), whole(id)));
     }
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.at.map_or(usize::MAX, |at| at.start));
@@ -63,6 +70,25 @@ fn compile_here(condition: &str, known: &[&str]) -> Result<Compiled, Vec<Express
         variables: checked.variables,
         program,
     })
+}
+
+/// The node of that number.
+fn find_node(node: &IdedExpr, id: u64) -> Option<&IdedExpr> {
+    if node.id == id {
+        return Some(node);
+    }
+    let find = |node| find_node(node, id);
+    match &node.expr {
+        Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) | Expr::Struct(_) => None,
+        Expr::Select(select) => find(&select.operand),
+        Expr::Call(call) => call.target.iter().map(Box::as_ref).chain(&call.args).find_map(find),
+        Expr::List(list) => list.elements.iter().find_map(find),
+        Expr::Map(map) => map.entries.iter().find_map(|entry| match &entry.expr {
+            EntryExpr::StructField(field) => find(&field.value),
+            EntryExpr::MapEntry(pair) => [&pair.key, &pair.value].into_iter().find_map(find),
+        }),
+        Expr::Comprehension(of) => [&of.iter_range, &of.loop_step, &of.result].into_iter().find_map(find),
+    }
 }
 
 /// Where the token is that the node `id` was made from. The parser counts in bytes.
@@ -93,9 +119,12 @@ fn syntax_error(condition: &str, error: &ParseError) -> ExpressionError {
     let (line, column) = (usize::try_from(error.pos.0).unwrap_or(1), usize::try_from(error.pos.1).unwrap_or(1));
     let before: usize =
         condition.split_inclusive('\n').take(line.saturating_sub(1)).map(|line| line.chars().count()).sum();
-    let length = condition.chars().count();
+    // What is missing at the end is missing behind the last word, and not on a line that follows.
+    let length = condition.trim_end().chars().count();
     let start = (before + column.saturating_sub(1)).min(length);
     let message = error.msg.split(" expecting ").next().unwrap_or_default();
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message).trim().replace("<EOF>", "the end");
+    let hint = Tokens::of(condition).words_back_from(start).find_map(|word| foreign_word_hint(&word));
+    let message = message + &hint.unwrap_or_default();
     ExpressionError::new(ExpressionErrorKind::Syntax(message), Some(Span { start, end: start + 1 }))
 }

@@ -34,7 +34,7 @@ pub enum ExpressionErrorKind {
     #[error("does not parse: {0}")]
     Syntax(String),
     /// It names a variable that does not exist where it stands.
-    #[error("'{name}' is not known here; the names are: {known}")]
+    #[error("'{name}' is not known here; the names are: {known}{hint}", hint = hint(name))]
     UnknownVariable {
         /// The name.
         name: String,
@@ -45,7 +45,7 @@ pub enum ExpressionErrorKind {
     #[error("'user.{0}' does not exist; the fields of user are: {known}", known = USER_FIELDS.join(", "))]
     UnknownUserField(String),
     /// It calls a function that does not exist.
-    #[error("there is no function '{0}'")]
+    #[error("there is no function '{0}'{hint}", hint = hint(.0))]
     UnknownFunction(String),
     /// It can never be true or false.
     #[error("this is a {0} and not true or false; compare it with something")]
@@ -59,6 +59,25 @@ pub enum ExpressionErrorKind {
     /// The compiler itself failed.
     #[error("could not be compiled")]
     CompilerFailed,
+}
+
+/// What CEL has instead of a word that other languages have.
+pub(super) fn foreign_word_hint(word: &str) -> Option<String> {
+    let instead = match word {
+        "and" | "AND" | "And" => "&&",
+        "or" | "OR" | "Or" => "||",
+        "not" | "NOT" | "Not" => "!",
+        "is" => "==",
+        "True" | "TRUE" => "true",
+        "False" | "FALSE" => "false",
+        "None" | "nil" | "NULL" | "Null" => "null",
+        _ => return None,
+    };
+    Some(format!("; CEL writes {instead} for '{word}'"))
+}
+
+fn hint(word: &str) -> String {
+    foreign_word_hint(word).unwrap_or_default()
 }
 
 impl ExpressionError {

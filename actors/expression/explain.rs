@@ -1,10 +1,10 @@
 //! How a condition came to what it says.
 
 use super::budget::{Budget, evaluate};
-use super::compile::span_of;
-use super::{Compiled, Span, truth};
+use super::tokens::Tokens;
+use super::{Compiled, truth};
 use cel_interpreter::common::ast::operators::{CONDITIONAL, LOGICAL_AND, LOGICAL_NOT, LOGICAL_OR};
-use cel_interpreter::common::ast::{EntryExpr, Expr, SourceInfo};
+use cel_interpreter::common::ast::{EntryExpr, Expr};
 use cel_interpreter::{Context, IdedExpr};
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub struct Part {
 }
 
 pub(super) fn explain(compiled: &Compiled, context: &Context<'_, '_>) -> Explanation {
-    let mut telling = Telling { compiled, context, parts: Vec::new() };
+    let mut telling = Telling { compiled, tokens: Tokens::of(&compiled.text), context, parts: Vec::new() };
     let outcome = telling.judge(compiled.program.expression());
     telling.tell_parts(compiled.program.expression(), 1, true);
     let mut seen = Vec::new();
@@ -45,6 +45,7 @@ pub(super) fn explain(compiled: &Compiled, context: &Context<'_, '_>) -> Explana
 
 struct Telling<'c, 'p, 'v> {
     compiled: &'c Compiled,
+    tokens: Tokens,
     context: &'c Context<'p, 'v>,
     parts: Vec<Part>,
 }
@@ -85,7 +86,8 @@ impl Telling<'_, '_, '_> {
 
     fn tell(&mut self, node: &IdedExpr, depth: usize, is_looked_at: bool) -> Option<Result<bool, String>> {
         let outcome = is_looked_at.then(|| self.judge(node));
-        let text = text_of(node, self.compiled.program.source_info(), &self.compiled.text);
+        let extent = self.tokens.extent_of(node, self.compiled.program.source_info());
+        let text = extent.map_or_else(|| self.compiled.text.clone(), |extent| self.tokens.text(extent));
         self.parts.push(Part { depth, text, outcome: outcome.clone() });
         self.tell_parts(node, depth + 1, is_looked_at);
         outcome
@@ -141,60 +143,4 @@ fn path_of(node: &IdedExpr, variables: &[String]) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// A part as it is written. The parser notes one token of each node, so the text is what lies
-/// between the first and the last token of its parts, and the brackets that close there.
-fn text_of(node: &IdedExpr, source: &SourceInfo, text: &str) -> String {
-    let mut span: Option<Span> = None;
-    add_spans(node, source, &mut span);
-    let Some(Span { start, end }) = span else { return text.to_owned() };
-    let characters: Vec<char> = text.chars().collect();
-    let mut end = end.min(characters.len());
-    let mut open = open_brackets(characters.get(start..end).unwrap_or_default());
-    while open > 0 {
-        match characters.get(end) {
-            Some(')' | ']' | '}') => open -= 1,
-            Some(next) if next.is_whitespace() => {}
-            _ => break,
-        }
-        end += 1;
-    }
-    characters.get(start..end).unwrap_or_default().iter().collect::<String>().trim().to_owned()
-}
-
-fn add_spans(node: &IdedExpr, source: &SourceInfo, span: &mut Option<Span>) {
-    if let Some(Span { start, end }) = span_of(source, node.id) {
-        let known = span.get_or_insert(Span { start, end });
-        *known = Span { start: known.start.min(start), end: known.end.max(end) };
-    }
-    let mut add = |node: &IdedExpr| add_spans(node, source, span);
-    match &node.expr {
-        Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) | Expr::Struct(_) => {}
-        Expr::Select(select) => add(&select.operand),
-        Expr::Call(call) => call.target.iter().map(Box::as_ref).chain(&call.args).for_each(add),
-        Expr::List(list) => list.elements.iter().for_each(add),
-        Expr::Map(map) => map.entries.iter().for_each(|entry| {
-            if let EntryExpr::MapEntry(pair) = &entry.expr {
-                add(&pair.key);
-                add(&pair.value);
-            }
-        }),
-        Expr::Comprehension(of) => [&of.iter_range, &of.loop_step, &of.result].into_iter().for_each(add),
-    }
-}
-
-/// How many brackets are open at the end; those in texts do not count.
-fn open_brackets(characters: &[char]) -> usize {
-    let (mut open, mut quote) = (0_usize, None);
-    for character in characters {
-        match (quote, character) {
-            (Some(sign), character) if sign == *character => quote = None,
-            (None, '\'' | '"') => quote = Some(*character),
-            (None, '(' | '[' | '{') => open += 1,
-            (None, ')' | ']' | '}') => open = open.saturating_sub(1),
-            _ => {}
-        }
-    }
-    open
 }

@@ -16,7 +16,7 @@ pub(super) fn not_boolean(expression: &IdedExpr) -> Option<(u64, &'static str)> 
         Expr::Map(_) => fault("map"),
         Expr::Ident(name) if name == "user" => fault("map"),
         Expr::Select(select) if !select.test && is_user(&select.operand) => {
-            user_field_kind(&select.field).map(|kind| (select.operand.id, kind))
+            user_field_kind(&select.field).and_then(fault)
         }
         Expr::Call(call) => not_boolean_call(expression.id, call),
         _ => None,

@@ -18,6 +18,7 @@ mod kinds;
 mod names;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use budget::Budget;
 pub use error::{ExpressionError, ExpressionErrorKind, Span};

@@ -113,7 +113,8 @@ impl<'e> Walk<'e> {
         call.target.iter().for_each(|target| self.visit(target));
         call.args.iter().for_each(|argument| self.visit(argument));
         let name = call.func_name.as_str();
-        let is_operator = !name.starts_with(char::is_alphabetic);
+        // Those of operators hold signs; one with a dot in front is a name like any other.
+        let is_operator = !name.chars().all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '.');
         let functions = if call.target.is_some() { MEMBER_FUNCTIONS.as_slice() } else { &FUNCTIONS };
         if name == "_?._" {
             if let [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }] = call.args.as_slice() {

@@ -1,4 +1,6 @@
 use super::{Budget, Expression, ExpressionErrorKind, cel_value, context};
+use crate::model::principal::Principal;
+use crate::testkit::conditions::{WITHOUT_ANSWER, odd_user};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -102,6 +104,39 @@ fn a_fault_says_where_it_is() {
     assert_eq!(at_fault("'a' == 'ä' &&\n  'ä' == ) "), ")");
     assert_eq!(at_fault("'日本' == lower('ä')"), "lower");
     assert_eq!(at_fault("user.email.lower() == 'x'"), "lower");
+    assert_eq!(at_fault("'ä' == '' || user.email.matches(user.role)"), "user.role");
+    assert_eq!(at_fault("matches(user.email, user.claims['a'].b)"), "user.claims['a'].b");
+    assert_eq!(at_fault("true && user.role"), "user.role");
+    assert_eq!(at_fault("size(user.groups)"), "size(user.groups)");
+    assert_eq!(at_fault("true || (user.id + 'x')"), "user.id + 'x'");
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_missing_behind_the_last_word() {
+    for condition in ["user.role == 'x' &&\n\n", "user.role ==\n", "user.role == 'ä' ||", "has(user.email  \n  "] {
+        let at = Expression::compile(condition, &["user"]).unwrap_err().at.unwrap();
+        let end = condition.trim_end().chars().count();
+        assert_eq!((at.start, at.end), (end, end + 1), "{condition:?}");
+    }
+}
+
+#[test]
+fn words_of_other_languages_are_explained() {
+    for (condition, hint) in [
+        ("user.role == 'a' and user.id == 'b'", "; CEL writes && for 'and'"),
+        ("user.role == 'a' OR user.id == 'b'", "; CEL writes || for 'OR'"),
+        ("not user.email_verified", "; CEL writes ! for 'not'"),
+        ("not(user.email_verified)", "; CEL writes ! for 'not'"),
+        ("'x' not in user.groups", "; CEL writes ! for 'not'"),
+        ("user.role == 'a' and not user.email_verified", "; CEL writes && for 'and'"),
+        ("user.email == None", "; CEL writes null for 'None'"),
+        ("user.email is null", "; CEL writes == for 'is'"),
+    ] {
+        let error = Expression::compile(condition, &["user"]).unwrap_err().to_string();
+        assert!(error.ends_with(hint), "{condition}: {error}");
+    }
+    let error = Expression::compile("user.role == 'and' ||", &["user"]).unwrap_err().to_string();
+    assert!(!error.contains("CEL writes"), "{error}");
 }
 
 #[test]
@@ -239,4 +274,99 @@ fn an_explanation_tells_each_part_and_what_it_saw() {
     assert_eq!(skipped.outcome, Ok(true));
     assert_eq!(skipped.parts[1].outcome, None);
     assert_eq!(explain("has(claims.email)").seen, [("claims.email".to_owned(), Value::Null)]);
+}
+
+#[test]
+fn parts_are_told_as_they_are_written() {
+    let user = json!({"groups": ["x"], "claims": {"k": 1}, "email": "e"});
+    let mut context = context();
+    context.add_variable_as_val("user", cel_value(&user));
+    for part in [
+        "has(user.email)",
+        "has(user.claims.k.c)",
+        "has( user . email )",
+        "has (user.email)",
+        "user.email_verified",
+        "user.claims.a.b[0].c",
+        "user.claims[\"k\"]",
+        "user.claims[\"k\"] == 1",
+        "'x' in user.groups",
+        "!has(user.email)",
+        "!(user.email == 'a')",
+        "matches(user.email, 'a[(]')",
+        "size(user.groups.map(g, size(g))) == 1",
+        "user.email.startsWith(string(user.claims.k))",
+        "user.groups.exists(g, g == 'x')",
+        "user.groups.all(g, g.startsWith('x') && has(user.email))",
+        "user.groups.exists_one(g, g == ')')",
+        "user.groups.filter(g, g != \"(\").size() == 1",
+        "user.groups.map(g, [g, {'a': g}]) == []",
+        "user.email == '''it's ((('''",
+        "user.email == r'\\('",
+        "user.email == '\\') || ('",
+        "-1 == user.claims.k",
+        "user.claims.k == -1.5",
+        "(user.claims.k + 1) * 2 > 3",
+        "3 < ((user.claims.k + 1) * 2)",
+        "[1, 2][0] == user.claims.k",
+        "{'a': [1]}.a == []",
+        "user.?email.orValue('(') == 'e'",
+        "user.?email.hasValue()",
+        "user.email > 'a' == true",
+        "user.email == 'ä日本'",
+        "true",
+    ] {
+        for (before, after) in [
+            ("", " || false"),
+            ("'日本(ä' == '' || ", ""),
+            ("false || ", " // ) and (\n || 'x' == ''"),
+            ("'a' == 'b' && (", ") && 'c' == 'd'"),
+            ("(user.email == 'q') ? (", ") : false"),
+        ] {
+            let condition = format!("{before}{part}{after}");
+            let told =
+                Expression::compile(&condition, &["user"]).unwrap_or_else(|error| panic!("{condition}: {error}"));
+            let parts: Vec<String> = told.explain(&context).parts.into_iter().map(|part| part.text).collect();
+            assert!(parts.iter().any(|told| told == part), "{condition}: {parts:?}");
+        }
+    }
+    let ternary = "user.email == 'a' ? has(user.email) : !(('x' in user.groups))";
+    let told = Expression::compile(ternary, &["user"]).unwrap().explain(&context);
+    let parts: Vec<_> = told.parts.iter().map(|part| (part.depth, part.text.as_str())).collect();
+    let expected =
+        [(1, "user.email == 'a'"), (1, "has(user.email)"), (1, "!(('x' in user.groups))"), (2, "'x' in user.groups")];
+    assert_eq!(parts, expected);
+}
+
+#[test]
+fn a_condition_without_an_answer_is_neither_true_nor_false() {
+    let user = Principal::policy_user_of(&odd_user());
+    let mut context = context();
+    context.add_variable_as_val("user", cel_value(&user));
+    let told = |condition: &&str| {
+        let expression =
+            Expression::compile(condition, &["user"]).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        Some(format!("{condition}: {}", expression.holds(&context).ok()?))
+    };
+    assert_eq!(WITHOUT_ANSWER.iter().filter_map(told).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn no_name_gets_past_the_check_of_names() {
+    for condition in [
+        ".matches(user.email, user.role)",
+        ".size(user.groups) == 0",
+        ".user.email == 'x'",
+        "_secret(user.email) == 'x'",
+        ".lower(user.email) == 'x'",
+        "user.`emial` == 'x'",
+        "has(user.`emial`)",
+        "user.groups.exists(g, emial == g)",
+        "[user].exists(u, u.email == '') && usr",
+        "@has(user, 'email')",
+        "_==_(user.email, 'x')",
+        "user{a: 1} == user",
+    ] {
+        assert!(Expression::compile(condition, &["user"]).is_err(), "{condition}");
+    }
 }

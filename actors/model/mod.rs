@@ -15,6 +15,7 @@ pub mod client_id_url;
 pub mod client_keys;
 pub mod client_metadata;
 pub mod endpoint;
+pub mod field_name;
 pub mod grant;
 pub mod host_pattern;
 pub mod ids;

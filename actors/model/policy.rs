@@ -48,6 +48,16 @@ impl PolicyTarget {
         }
     }
 
+    /// What conditions in a profile's list may name. No parameter is among them, so that none can
+    /// stand in for `endpoint`.
+    #[must_use]
+    pub fn variables_of_profile(self) -> Vec<&'static str> {
+        match self {
+            Self::Input => vec!["user", "endpoint"],
+            Self::Output => vec!["user", "endpoint", "response"],
+        }
+    }
+
     /// What conditions in the list may name, at an endpoint with these parameters.
     #[must_use]
     pub fn variables(self, parameters: &[String]) -> Vec<&str> {
@@ -63,7 +73,8 @@ impl PolicyTarget {
 /// One rule, as written in an endpoint's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyRule {
-    /// A CEL expression over `user` and the parameters, or over `user` and `response`.
+    /// A CEL expression over `user` and the parameters, or over `user` and `response`; in a profile's
+    /// rules over `user`, `endpoint` and, on output, `response`.
     pub condition: String,
     /// What to do when it holds.
     pub action: PolicyAction,

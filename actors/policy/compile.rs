@@ -1,8 +1,8 @@
 //! From rules as text to rules that can be judged by.
 
-use super::rule::CompiledRule;
-use super::state::{CompiledPolicies, PolicyBook};
-use crate::expression::Expression;
+use super::rule::{CompiledRule, Owner};
+use super::state::{CompiledPolicies, PolicyBook, describe};
+use crate::model::endpoint::EndpointKind;
 use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::schema::TypeDefinition;
 use std::collections::HashMap;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Endpoint {
     /// Its name.
     pub name: String,
+    /// What it is.
+    pub kind: EndpointKind,
     /// The names of its parameters, which conditions on input may use.
     pub parameters: Vec<String>,
     /// The type of its result, for `filter_sensitive_fields`.
@@ -35,9 +37,6 @@ pub struct PolicyCompileError {
     pub message: String,
 }
 
-/// What stands in front of the labels of a profile's rules.
-const PROFILE_PREFIX: &str = "profile.";
-
 impl PolicyBook {
     /// Compiles the rules of all endpoints, and those of the profile, which are judged by before the
     /// rules of any endpoint.
@@ -46,19 +45,21 @@ impl PolicyBook {
     /// Every rule that does not parse, uses a name that does not exist, or cannot do what it says.
     pub fn compile(profile: &PolicySet, endpoints: Vec<Endpoint>) -> Result<Self, Vec<PolicyCompileError>> {
         let mut compiler = Compiler::default();
-        let common = compiler.compile(("profile", PROFILE_PREFIX), profile, &[]);
+        let common = compiler.compile("profile", Owner::Profile, profile, &[]);
         let mut of_endpoints = HashMap::new();
         for endpoint in endpoints {
             compiler.refuse_useless_filters(&endpoint);
-            let own = compiler.compile((&endpoint.name, ""), &endpoint.policies, &endpoint.parameters);
+            let own = compiler.compile(&endpoint.name, Owner::Endpoint, &endpoint.policies, &endpoint.parameters);
             let all = CompiledPolicies {
+                endpoint: Some(describe(&endpoint.name, Some(endpoint.kind))),
                 input: common.input.iter().cloned().chain(own.input).collect(),
                 output: common.output.iter().cloned().chain(own.output).collect(),
                 returns: endpoint.returns,
             };
             of_endpoints.insert(endpoint.name, all);
         }
-        let anything_else = CompiledPolicies { input: common.input, output: common.output, returns: None };
+        let anything_else =
+            CompiledPolicies { endpoint: None, input: common.input, output: common.output, returns: None };
         if compiler.errors.is_empty() { Ok(Self::new(of_endpoints, anything_else)) } else { Err(compiler.errors) }
     }
 }
@@ -75,10 +76,26 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn compile(&mut self, place: (&str, &str), policies: &PolicySet, parameters: &[String]) -> Rules {
+    fn compile(&mut self, place: &str, owner: Owner, policies: &PolicySet, parameters: &[String]) -> Rules {
+        let mut compile = |target: PolicyTarget, rules: &[PolicyRule]| {
+            let known = match owner {
+                Owner::Profile => target.variables_of_profile(),
+                Owner::Endpoint => target.variables(parameters),
+            };
+            let mut done = Vec::new();
+            for (index, rule) in rules.iter().enumerate() {
+                match CompiledRule::compile(rule, (target, index), owner, &known) {
+                    Ok(rule) => done.push(Arc::new(rule)),
+                    Err(message) => {
+                        self.errors.push(PolicyCompileError { place: place.to_owned(), target, index, message });
+                    }
+                }
+            }
+            done
+        };
         Rules {
-            input: self.compile_list(place, PolicyTarget::Input, &policies.input, parameters),
-            output: self.compile_list(place, PolicyTarget::Output, &policies.output, parameters),
+            input: compile(PolicyTarget::Input, &policies.input),
+            output: compile(PolicyTarget::Output, &policies.output),
         }
     }
 
@@ -94,33 +111,4 @@ impl Compiler {
             self.errors.push(PolicyCompileError { place, target, index, message: message.to_owned() });
         }
     }
-
-    fn compile_list(
-        &mut self,
-        (place, prefix): (&str, &str),
-        target: PolicyTarget,
-        rules: &[PolicyRule],
-        parameters: &[String],
-    ) -> Vec<Arc<CompiledRule>> {
-        let mut done = Vec::new();
-        for (index, rule) in rules.iter().enumerate() {
-            match compile_rule(target, rule, parameters) {
-                Ok(condition) => {
-                    let label = format!("{prefix}{}[{index}]: {}", target.as_str(), rule.condition);
-                    done.push(Arc::new(CompiledRule::new(condition, rule.clone(), target, label)));
-                }
-                Err(message) => {
-                    self.errors.push(PolicyCompileError { place: place.to_owned(), target, index, message });
-                }
-            }
-        }
-        done
-    }
-}
-
-fn compile_rule(target: PolicyTarget, rule: &PolicyRule, parameters: &[String]) -> Result<Expression, String> {
-    if target == PolicyTarget::Input && rule.action != PolicyAction::Deny {
-        return Err("only the action 'deny' makes sense before a call; move the rule to policies.output".to_owned());
-    }
-    Expression::compile(&rule.condition, &target.variables(parameters)).map_err(|error| error.to_string())
 }

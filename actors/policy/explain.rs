@@ -1,7 +1,8 @@
 //! How the rules came to a verdict, for a person who wonders.
 
+use super::contexts::Contexts;
 use super::rule::CompiledRule;
-use super::state::{PolicyBook, context_of_input, context_of_output};
+use super::state::PolicyBook;
 use super::users::context_of;
 use crate::expression::Explanation;
 use crate::model::policy::{PolicyAction, Verdict};
@@ -37,21 +38,21 @@ impl PolicyBook {
     /// Judges a call as it would be judged, and tells how. The arguments are those after conversion.
     #[must_use]
     pub fn explain_input(&self, endpoint: &str, principal: &Principal, arguments: &Map<String, Value>) -> PolicyReport {
-        let (rules, user) = (&self.of(endpoint).input, context_of(principal));
+        let (policies, user) = (self.of(endpoint), context_of(principal));
         let verdict = self.decide_input(endpoint, &user, arguments);
-        let context = context_of_input(rules, &user, arguments);
-        let explain = |rule: &CompiledRule| rule.explain(&context);
-        PolicyReport { rules: reports(rules, &verdict, explain), verdict }
+        let contexts = Contexts::of_input(policies, endpoint, &user, arguments);
+        let explain = |rule: &CompiledRule| rule.explain(contexts.of(rule));
+        PolicyReport { rules: reports(&policies.input, &verdict, explain), verdict }
     }
 
     /// Judges a response as it would be judged, changes it, and tells how.
     #[must_use]
     pub fn explain_output(&self, endpoint: &str, principal: &Principal, response: &mut Value) -> PolicyReport {
-        let (rules, user, original) = (&self.of(endpoint).output, context_of(principal), response.clone());
+        let (policies, user, original) = (self.of(endpoint), context_of(principal), response.clone());
         let verdict = self.decide_output(endpoint, &user, response);
-        let context = context_of_output(rules, &user, &original);
-        let explain = |rule: &CompiledRule| rule.explain(&context);
-        PolicyReport { rules: reports(rules, &verdict, explain), verdict }
+        let contexts = Contexts::of_output(policies, endpoint, &user, &original);
+        let explain = |rule: &CompiledRule| rule.explain(contexts.of(rule));
+        PolicyReport { rules: reports(&policies.output, &verdict, explain), verdict }
     }
 
     /// How many rules are judged by before a call of `endpoint`, and how many on its response.

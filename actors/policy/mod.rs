@@ -8,6 +8,7 @@
 //! the response on output.
 
 mod compile;
+mod contexts;
 mod explain;
 mod handle;
 mod messages;
@@ -24,7 +25,7 @@ pub use compile::{Endpoint, PolicyCompileError};
 pub use explain::{PolicyReport, RuleReport};
 pub use handle::PolicyHandle;
 pub use messages::PolicyError;
-pub use paths::{PathFit, fit, is_path};
+pub use paths::{PathFit, Room, fit, is_path};
 pub use state::PolicyBook;
 
 use crate::mailbox::EndGuard;

@@ -1,8 +1,27 @@
 //! A rule that compiled.
 
 use crate::expression::{Budget, Explanation, Expression};
-use crate::model::policy::{Denial, PolicyRule, PolicyTarget};
+use crate::model::policy::{Denial, PolicyAction, PolicyRule, PolicyTarget};
 use cel_interpreter::Context;
+
+/// Whose rule it is, and so what its condition may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The profile's: it knows the endpoint, and none of its parameters.
+    Profile,
+    /// The endpoint's own.
+    Endpoint,
+}
+
+impl Owner {
+    /// What stands in front of the labels of its rules.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Profile => "profile.",
+            Self::Endpoint => "",
+        }
+    }
+}
 
 /// A rule that compiled.
 #[derive(Debug)]
@@ -10,13 +29,28 @@ pub(super) struct CompiledRule {
     condition: Expression,
     pub(super) rule: PolicyRule,
     target: PolicyTarget,
+    pub(super) owner: Owner,
     /// What it is called in records: its list, its place there and its condition.
     pub(super) label: String,
 }
 
 impl CompiledRule {
-    pub(super) fn new(condition: Expression, rule: PolicyRule, target: PolicyTarget, label: String) -> Self {
-        Self { condition, rule, target, label }
+    /// Compiles a rule that stands at `index` of its list.
+    ///
+    /// # Errors
+    /// Why it cannot be judged by.
+    pub(super) fn compile(
+        rule: &PolicyRule,
+        (target, index): (PolicyTarget, usize),
+        owner: Owner,
+        known: &[&str],
+    ) -> Result<Self, String> {
+        if target == PolicyTarget::Input && rule.action != PolicyAction::Deny {
+            return Err("only the action 'deny' makes sense before a call; move the rule to policies.output".to_owned());
+        }
+        let condition = Expression::compile(&rule.condition, known).map_err(|error| error.to_string())?;
+        let label = format!("{}{}[{index}]: {}", owner.prefix(), target.as_str(), rule.condition);
+        Ok(Self { condition, rule: rule.clone(), target, owner, label })
     }
 
     pub(super) fn holds(&self, context: &Context<'_, '_>, budget: &mut Budget) -> Result<bool, String> {

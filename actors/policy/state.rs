@@ -1,26 +1,34 @@
 //! The compiled rules, and how they are judged by.
 
+use super::contexts::Contexts;
 use super::reshape;
 use super::rule::CompiledRule;
-use crate::expression::{Budget, cel_value};
+use crate::expression::Budget;
+use crate::model::endpoint::EndpointKind;
 use crate::model::policy::{PolicyAction, PolicyRule, Verdict};
 use crate::model::schema::TypeDefinition;
 use cel_interpreter::Context;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// The variable that is the caller.
-pub(super) const USER: &str = "user";
-/// The variable that is the response.
-pub(super) const RESPONSE: &str = "response";
 
 /// The rules of one endpoint, those of the profile before its own.
 #[derive(Debug, Default)]
 pub(super) struct CompiledPolicies {
+    /// What `endpoint` is in the rules of the profile; `None` for whatever the book does not know.
+    pub(super) endpoint: Option<Value>,
     pub(super) input: Vec<Arc<CompiledRule>>,
     pub(super) output: Vec<Arc<CompiledRule>>,
     pub(super) returns: Option<TypeDefinition>,
+}
+
+/// What conditions of a profile may ask about an endpoint.
+pub(super) fn describe(name: &str, kind: Option<EndpointKind>) -> Value {
+    match kind {
+        Some(kind) => json!({"name": name, "type": kind.as_str()}),
+        // A rule that asks for the type of something unknown cannot be evaluated, and refuses.
+        None => json!({"name": name}),
+    }
 }
 
 /// All compiled rules, by endpoint. Read-only; shared by all workers.
@@ -55,12 +63,13 @@ impl PolicyBook {
         user: &Context<'_, '_>,
         arguments: &Map<String, Value>,
     ) -> Verdict {
-        let rules = &self.of(endpoint).input;
-        let context = context_of_input(rules, user, arguments);
+        let policies = self.of(endpoint);
+        let rules = &policies.input;
+        let contexts = Contexts::of_input(policies, endpoint, user, arguments);
         let (mut verdict, mut budget) = (Verdict::default(), Budget::default());
         for rule in rules {
             verdict.evaluated.push(rule.label.clone());
-            verdict.denial = match rule.holds(&context, &mut budget) {
+            verdict.denial = match rule.holds(contexts.of(rule), &mut budget) {
                 Ok(false) => None,
                 Ok(true) => Some(rule.denial()),
                 Err(why) => Some(rule.failure(&why)),
@@ -77,13 +86,14 @@ impl PolicyBook {
     pub(super) fn decide_output(&self, endpoint: &str, user: &Context<'_, '_>, response: &mut Value) -> Verdict {
         let policies = self.of(endpoint);
         let mut verdict = Verdict::default();
-        let Some(changes) = judge_output(policies, user, response, &mut verdict) else {
+        let Some(changes) = judge_output((endpoint, policies), user, response, &mut verdict) else {
             *response = Value::Null;
             return verdict;
         };
         for rule in changes {
-            apply(rule, policies.returns.as_ref(), response);
-            verdict.modified_by = Some(rule.action);
+            if apply(rule, policies.returns.as_ref(), response) {
+                verdict.modified_by = Some(rule.action);
+            }
         }
         verdict
     }
@@ -92,16 +102,16 @@ impl PolicyBook {
 /// The rules that change the response, in order; none when it is withheld. They are applied once
 /// all conditions were judged, so that the response need not be copied for them.
 fn judge_output<'p>(
-    policies: &'p CompiledPolicies,
+    (endpoint, policies): (&str, &'p CompiledPolicies),
     user: &Context<'_, '_>,
     response: &Value,
     verdict: &mut Verdict,
 ) -> Option<Vec<&'p PolicyRule>> {
-    let context = context_of_output(&policies.output, user, response);
+    let contexts = Contexts::of_output(policies, endpoint, user, response);
     let (mut changes, mut budget) = (Vec::new(), Budget::default());
     for rule in &policies.output {
         verdict.evaluated.push(rule.label.clone());
-        match rule.holds(&context, &mut budget) {
+        match rule.holds(contexts.of(rule), &mut budget) {
             Ok(false) => {}
             Ok(true) if rule.rule.action == PolicyAction::Deny => verdict.denial = Some(rule.denial()),
             Ok(true) => changes.push(&rule.rule),
@@ -114,43 +124,18 @@ fn judge_output<'p>(
     Some(changes)
 }
 
-/// The arguments that the rules ask for, beside the user, whom no parameter can stand in for.
-pub(super) fn context_of_input<'c, 'v: 'c>(
-    rules: &[Arc<CompiledRule>],
-    user: &'c Context<'c, 'v>,
-    arguments: &'v Map<String, Value>,
-) -> Context<'c, 'v> {
-    let mut context = user.new_inner_scope();
-    for (name, value) in arguments {
-        if name != USER && rules.iter().any(|rule| rule.names(name)) {
-            context.add_variable_as_val(name.as_str(), cel_value(value));
-        }
-    }
-    context
-}
-
-/// The response, if a rule asks for it, beside the user.
-pub(super) fn context_of_output<'c, 'v: 'c>(
-    rules: &[Arc<CompiledRule>],
-    user: &'c Context<'c, 'v>,
-    response: &'v Value,
-) -> Context<'c, 'v> {
-    let mut context = user.new_inner_scope();
-    if rules.iter().any(|rule| rule.names(RESPONSE)) {
-        context.add_variable_as_val(RESPONSE, cel_value(response));
-    }
-    context
-}
-
-fn apply(rule: &PolicyRule, returns: Option<&TypeDefinition>, response: &mut Value) {
+/// Tells whether there was anything to change, which need not be looked for again.
+fn apply(rule: &PolicyRule, returns: Option<&TypeDefinition>, response: &mut Value) -> bool {
+    let mut for_each = |change: fn(&mut Value, &str) -> bool| {
+        rule.fields.iter().fold(false, |is_changed, path| change(response, path) | is_changed)
+    };
     match rule.action {
-        PolicyAction::Deny => *response = Value::Null,
-        PolicyAction::FilterFields => rule.fields.iter().for_each(|path| reshape::filter(response, path)),
-        PolicyAction::MaskFields => rule.fields.iter().for_each(|path| reshape::mask(response, path)),
-        PolicyAction::FilterSensitiveFields => {
-            if let Some(of) = returns {
-                reshape::filter_sensitive(response, of);
-            }
+        PolicyAction::Deny => {
+            *response = Value::Null;
+            true
         }
+        PolicyAction::FilterFields => for_each(reshape::filter),
+        PolicyAction::MaskFields => for_each(reshape::mask),
+        PolicyAction::FilterSensitiveFields => returns.is_some_and(|of| reshape::filter_sensitive(response, of)),
     }
 }

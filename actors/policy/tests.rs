@@ -1,10 +1,12 @@
 use super::compile::Endpoint;
 use super::state::PolicyBook;
 use super::users::context_of;
+use crate::model::endpoint::EndpointKind;
 use crate::model::ids::UserId;
 use crate::model::policy::{PolicyAction, PolicyRule, PolicySet, PolicyTarget};
 use crate::model::principal::{Principal, User};
 use crate::model::schema::{TypeDefinition, TypeKind};
+use crate::testkit::conditions::{WITHOUT_ANSWER, odd_user};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ fn endpoint(input: Vec<PolicyRule>, output: Vec<PolicyRule>) -> Endpoint {
     let mut rows = TypeDefinition::of(TypeKind::Array);
     rows.items = Some(Box::new(row));
     Endpoint {
+        kind: EndpointKind::Tool,
         name: "t".to_owned(),
         parameters: vec!["n".to_owned()],
         returns: Some(rows),
@@ -81,6 +84,21 @@ fn what_cannot_be_evaluated_denies() {
         assert!(denies(condition, &nobody, &json!({"n": 1})), "{condition}");
     }
     assert!(denies("n > 5", &nobody, &json!({})), "a missing argument");
+}
+
+#[test]
+fn no_condition_without_an_answer_lets_a_call_or_a_response_pass() {
+    let odd = Arc::new(Principal { user: Some(Arc::new(odd_user())), ..Principal::anonymous() });
+    for condition in WITHOUT_ANSWER {
+        assert!(denies(condition, &odd, &json!({})), "{condition}");
+        for action in [PolicyAction::Deny, PolicyAction::MaskFields, PolicyAction::FilterSensitiveFields] {
+            let rules = vec![rule(condition, action, &["a"])];
+            let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint(vec![], rules)]).unwrap();
+            let mut response = json!([{"a": 1}]);
+            let verdict = book.decide_output("t", &context_of(&odd), &mut response);
+            assert!(verdict.denial.is_some() && response == Value::Null, "{condition}");
+        }
+    }
 }
 
 #[test]
@@ -210,6 +228,32 @@ fn rules_of_the_profile_come_first_and_hold_for_everything() {
 }
 
 #[test]
+fn rules_of_the_profile_tell_endpoints_apart_whatever_their_parameters_are_called() {
+    let deny = |condition: &str| vec![rule(condition, PolicyAction::Deny, &[])];
+    let profile = |condition: &str| PolicySet { input: deny(condition), output: deny(condition) };
+    let mut masked = endpoint(deny("endpoint == 'n'"), Vec::new());
+    masked.parameters = vec!["endpoint".to_owned()];
+    let plain = Endpoint { name: "p".to_owned(), kind: EndpointKind::Prompt, ..endpoint(Vec::new(), Vec::new()) };
+    let ada = context_of(&user(None, "guest"));
+    let arguments = json!({"endpoint": {"name": "p", "type": "prompt"}}).as_object().unwrap().clone();
+    for condition in ["endpoint.name == 't'", "endpoint.type == 'tool'", "endpoint.name != 'p'"] {
+        let book = PolicyBook::compile(&profile(condition), vec![masked.clone(), plain.clone()]).unwrap();
+        let denial = |name: &str| book.decide_input(name, &ada, &arguments).denial;
+        assert!(denial("t").is_some_and(|denial| denial.detail.is_none()), "{condition}");
+        assert_eq!(denial("p"), None, "{condition}");
+        assert!(book.decide_output("t", &ada, &mut json!(1)).denial.is_some(), "{condition}");
+        assert_eq!(book.decide_output("p", &ada, &mut json!(1)).denial, None, "{condition}");
+        assert!(denial("unknown").is_some() != (condition == "endpoint.name == 't'"), "{condition}");
+    }
+    let idle = PolicyBook::compile(&profile("endpoint.name == 'x'"), vec![masked]).unwrap();
+    let of_own = |argument: &str| {
+        let arguments = json!({"endpoint": argument}).as_object().unwrap().clone();
+        idle.decide_input("t", &ada, &arguments).denial.is_some()
+    };
+    assert!(of_own("n") && !of_own("x"), "its own rules see its parameter");
+}
+
+#[test]
 fn only_what_has_rules_is_judged() {
     let own = PolicySet { input: vec![rule("n > 5", PolicyAction::Deny, &[])], output: Vec::new() };
     let without_profile = book(&PolicySet::default(), own.clone());
@@ -255,7 +299,17 @@ fn the_published_schema_is_true_of_what_the_rules_leave() {
     for (returns, response) in [(rows, response), (object, one.clone()), (sensitive, one)] {
         for rules in [
             vec![rule("true", PolicyAction::FilterFields, &["ssn", "bank.iban"])],
+            vec![rule("true", PolicyAction::FilterFields, &["SSN", "Bank.IBAN"])],
             vec![rule("true", PolicyAction::MaskFields, &["n", "bank", "ssn"])],
+            vec![rule("true", PolicyAction::MaskFields, &["N", "BANK", "Ssn"])],
+            vec![
+                rule("false", PolicyAction::MaskFields, &["Bank"]),
+                rule("true", PolicyAction::FilterFields, &["bank.Iban"]),
+            ],
+            vec![
+                rule("false", PolicyAction::MaskFields, &["Bank"]),
+                rule("true", PolicyAction::FilterSensitiveFields, &[]),
+            ],
             vec![
                 rule("true", PolicyAction::MaskFields, &["bank.iban"]),
                 rule("true", PolicyAction::MaskFields, &["n"]),
@@ -287,6 +341,48 @@ fn the_published_schema_is_true_of_what_the_rules_leave() {
             assert!(validator.is_valid(&wrapped(response.clone())), "{rules:?}: the rules may leave all of it");
         }
     }
+}
+
+#[test]
+fn the_published_schema_is_true_of_names_with_dots_and_of_lists_of_values() {
+    let integer = || TypeDefinition::of(TypeKind::Integer);
+    let object = |name: &str, of: TypeDefinition| TypeDefinition {
+        properties: vec![(name.to_owned(), of)],
+        required: vec![name.to_owned()],
+        ..TypeDefinition::of(TypeKind::Object)
+    };
+    let response = json!({"pay.old": {"base": 1}});
+    let returns = TypeDefinition {
+        enumeration: Some(vec![response.clone()]),
+        ..object("pay.old", TypeDefinition { enumeration: Some(vec![json!({"base": 1})]), ..object("base", integer()) })
+    };
+    for action in [PolicyAction::FilterFields, PolicyAction::MaskFields] {
+        let rules = vec![rule("true", action, &["PAY.old.Base"])];
+        let endpoint = Endpoint { returns: Some(returns.clone()), ..endpoint(vec![], rules) };
+        let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint]).unwrap();
+        let mut schema = returns.result_schema();
+        let mut left = response.clone();
+        book.decide_output("t", &context_of(&Principal::anonymous()), &mut left);
+        assert!(!jsonschema::is_valid(&schema, &left), "{left}: the rule changes nothing");
+        book.adapt_schema("t", &mut schema);
+        assert!(jsonschema::is_valid(&schema, &left), "{left} is not {schema}");
+    }
+}
+
+#[test]
+fn only_a_response_that_was_changed_is_said_to_be() {
+    let rules = vec![
+        rule("true", PolicyAction::MaskFields, &["ssn"]),
+        rule("true", PolicyAction::FilterFields, &["missing"]),
+        rule("true", PolicyAction::FilterSensitiveFields, &[]),
+    ];
+    let book = PolicyBook::compile(&PolicySet::default(), vec![endpoint(vec![], rules)]).unwrap();
+    let modified_by =
+        |mut of: Value| book.decide_output("t", &context_of(&Principal::anonymous()), &mut of).modified_by;
+    assert_eq!(modified_by(json!([])), None);
+    assert_eq!(modified_by(json!([{"other": 1}])), None);
+    assert_eq!(modified_by(json!([{"Missing": 1}])), Some(PolicyAction::FilterFields));
+    assert_eq!(modified_by(json!([{"ssn": 1, "missing": 1}])), Some(PolicyAction::FilterSensitiveFields));
 }
 
 #[test]

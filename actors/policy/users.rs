@@ -1,6 +1,6 @@
 //! Users as conditions see them.
 
-use super::state::USER;
+use super::contexts::USER;
 use crate::expression::{context, kept_cel_value};
 use crate::model::principal::Principal;
 use cel_interpreter::Context;

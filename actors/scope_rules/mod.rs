@@ -8,12 +8,11 @@
 #[cfg(test)]
 mod tests;
 
-use crate::expression::{Expression, ExpressionError, context};
+use crate::expression::{Expression, ExpressionError, context, kept_cel_value};
 use crate::model::ids::ClientId;
 use crate::model::principal::{Principal, User};
 use crate::model::scope::ScopeSet;
 use crate::model::scope_hierarchy::{Reach, ScopeHierarchy};
-use cel_interpreter::{Value as CelValue, to_value};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,9 +106,7 @@ impl ScopeRules {
     pub fn entitlement(&self, user: &User) -> Reach {
         let Some(grants) = &self.grants else { return Reach::Everything };
         let mut context = context();
-        // Without a CEL form the variable is null, so that conditions on it cannot be evaluated.
-        let described = to_value(Principal::policy_user_of(user)).unwrap_or(CelValue::Null);
-        context.add_variable_from_value("user", described);
+        context.add_variable_as_val("user", kept_cel_value(&Principal::policy_user_of(user)));
         let mut scopes = ScopeSet::default();
         for (index, rule) in grants.iter().enumerate() {
             match rule.when.holds(&context) {

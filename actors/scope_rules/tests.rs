@@ -1,4 +1,5 @@
 use super::*;
+use crate::testkit::conditions::{WITHOUT_ANSWER, odd_user};
 use crate::testkit::samples;
 
 fn set(text: &str) -> ScopeSet {
@@ -41,6 +42,19 @@ fn a_rule_that_cannot_be_evaluated_grants_nothing() {
         assert_eq!(rules(vec![rule(when, "write")]).entitlement(&user(None)), Reach::Only(set("")), "{when}");
     }
     assert_eq!(rules(Vec::new()).entitlement(&user(None)), Reach::Only(set("")));
+}
+
+#[test]
+fn no_condition_without_an_answer_grants_anything() {
+    let grants = WITHOUT_ANSWER.iter().map(|when| rule(when, "write")).collect();
+    assert_eq!(rules(grants).entitlement(&odd_user()), Reach::Only(set("")));
+}
+
+#[test]
+fn numbers_of_claims_are_those_of_policies() {
+    let entitlement =
+        rules(vec![rule("user.claims.n + 1 == 6 && user.claims.n - 7 < 0", "read")]).entitlement(&odd_user());
+    assert_eq!(entitlement, Reach::Only(set("read")));
 }
 
 #[test]

@@ -7,6 +7,7 @@
     reason = "fakes are shared by actors and tests, and a lock is held for some operations on a map only"
 )]
 
+pub mod conditions;
 pub mod conformance;
 pub mod fake_client_metadata;
 pub mod fake_idp;

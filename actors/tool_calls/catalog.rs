@@ -108,7 +108,8 @@ impl ToolCatalog {
 
     /// The endpoint that a call means, and its arguments. A resource is meant by its name, which is its
     /// template, with arguments, or by a URI that holds them.
-    pub(super) fn resolve(
+    #[must_use]
+    pub fn resolve(
         &self,
         kind: EndpointKind,
         name: &str,

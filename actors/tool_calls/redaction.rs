@@ -1,5 +1,6 @@
 //! Covering what a type marks as sensitive before it is written down.
 
+use crate::model::field_name::is_same_field;
 use crate::model::schema::{TypeDefinition, TypeKind};
 use serde_json::Value;
 
@@ -24,9 +25,8 @@ pub(super) fn redact(value: &mut Value, of: &TypeDefinition) {
             }
         }
         (TypeKind::Object, Value::Object(fields)) if !of.sensitive => {
-            // Columns of SQL have their names without regard to case.
             for (declared, property) in &of.properties {
-                let meant = fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(declared));
+                let meant = fields.iter_mut().filter(|(name, _)| is_same_field(name, declared));
                 meant.for_each(|(_, field)| redact(field, property));
             }
         }

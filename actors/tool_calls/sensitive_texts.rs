@@ -2,6 +2,7 @@
 //! it could not use, often in part only.
 
 use super::redaction::{REDACTED, is_sensitive};
+use crate::model::field_name::is_same_field;
 use crate::model::schema::{TypeDefinition, TypeKind};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -40,8 +41,9 @@ impl SensitiveTexts {
                 items.iter().for_each(|item| item_type.into_iter().for_each(|of| self.add(item, of)));
             }
             (TypeKind::Object, Value::Object(fields)) if !of.sensitive => {
-                for (name, property) in &of.properties {
-                    fields.get(name).into_iter().for_each(|field| self.add(field, property));
+                for (declared, property) in &of.properties {
+                    let meant = fields.iter().filter(|(name, _)| is_same_field(name, declared));
+                    meant.for_each(|(_, field)| self.add(field, property));
                 }
             }
             (_, value) => self.add_all(value),

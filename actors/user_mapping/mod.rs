@@ -12,9 +12,8 @@ mod tests;
 
 pub use claims::ClaimMapping;
 
-use crate::expression::{Expression, ExpressionError, context};
+use crate::expression::{Expression, ExpressionError, context, kept_cel_value};
 use crate::model::principal::{Principal, User};
-use cel_interpreter::{Value as CelValue, to_value};
 use claims::capabilities;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -84,10 +83,8 @@ impl UserMapping {
     /// alone, which is that of the first rule that gives one.
     fn apply_rules(&self, user: &mut User) {
         let mut context = context();
-        // Without a CEL form a variable is null, so that conditions on it cannot be evaluated.
-        context.add_variable_from_value("claims", to_value(&user.claims).unwrap_or(CelValue::Null));
-        let described = Principal::policy_user_of(user);
-        context.add_variable_from_value("user", to_value(described).unwrap_or(CelValue::Null));
+        context.add_variable_as_val("claims", kept_cel_value(&user.claims));
+        context.add_variable_as_val("user", kept_cel_value(&Principal::policy_user_of(user)));
         let mut role = None;
         for (index, rule) in self.rules.iter().enumerate() {
             match rule.when.holds(&context) {

@@ -1,5 +1,6 @@
 use super::{ClaimMapping, MappingRule, UserMapping};
 use crate::model::principal::User;
+use crate::testkit::conditions::{WITHOUT_ANSWER, odd_user};
 use crate::testkit::samples;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -116,4 +117,10 @@ fn capabilities_are_seen_by_rules() {
     )]);
     let mapping = UserMapping::new(by_provider, vec![rule("'approve' in user.capabilities", Some("admin"), &[], &[])]);
     assert_eq!(mapping.apply(user(json!({"role": "boss"}))).role.as_deref(), Some("admin"));
+}
+
+#[test]
+fn no_condition_without_an_answer_gives_anything() {
+    let rules = WITHOUT_ANSWER.iter().map(|when| rule(when, Some("admin"), &["write"], &["staff"])).collect();
+    assert_eq!(*by_rules(rules, Arc::new(odd_user())), odd_user());
 }

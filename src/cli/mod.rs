@@ -15,6 +15,7 @@ mod query;
 mod rotate_key;
 mod run;
 mod serve;
+mod user_context;
 mod validate;
 
 use clap::{CommandFactory as _, Parser, Subcommand};

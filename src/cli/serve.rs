@@ -3,7 +3,7 @@
 use super::context::{Common, LoadWishes};
 use super::output::Report;
 use crate::adapters::start_pages;
-use crate::config::{Configuration, EndpointFaults, EndpointKind, LogLevel};
+use crate::config::{Configuration, EndpointFaults, EndpointKind, LogLevel, Openness};
 use crate::wiring::{Daemon, ServeOptions};
 use clap::{Args, ValueEnum};
 use std::io::Write as _;
@@ -45,8 +45,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Report> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let daemon = Daemon::start(&configuration, &ServeOptions { port: args.port, is_stateless: args.stateless }).await?;
     start_pages::give_back();
-    announce(&configuration, daemon.base_url())?;
     warn_of_plain_http(daemon.base_url());
+    tell_of_openness(&configuration);
+    announce(&configuration, daemon.base_url())?;
     let shutdown = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -86,6 +87,20 @@ fn announce(configuration: &Configuration, base_url: &str) -> std::io::Result<()
         count(EndpointKind::Prompt),
     )?;
     out.flush()
+}
+
+/// Whoever requires scopes may believe that this alone keeps somebody out.
+fn tell_of_openness(configuration: &Configuration) {
+    match configuration.auth.openness() {
+        Some(Openness::Ungranted) => tracing::warn!(
+            "auth.authorization.required_scopes keeps nobody out: everybody who signs in may have them; say in grants \
+             who may, or in the endpoints' own scopes what is not for everybody"
+        ),
+        Some(Openness::Granted) => tracing::info!(
+            "auth.authorization.required_scopes keeps nobody out: a rule in grants gives them to everybody who signs in"
+        ),
+        None => {}
+    }
 }
 
 /// Tokens that travel unencrypted can be read by everyone on the way (OAuth 2.1 section 1.5).

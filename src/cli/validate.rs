@@ -29,6 +29,7 @@ struct Checked {
 
 pub(super) async fn run(args: ValidateArgs) -> anyhow::Result<Report> {
     let configuration = args.common.load_quietly(LoadWishes::default())?.map_err(|errors| anyhow!("{errors}"))?;
+    warn(&configuration, args.path.as_deref());
     let (found, unchecked) = faults(&configuration).await;
     let (mut files, general) = by_file(&configuration, found);
     if let Some(path) = &args.path {
@@ -41,6 +42,17 @@ pub(super) async fn run(args: ValidateArgs) -> anyhow::Result<Report> {
         _ => all_documents(&files, &general, unchecked.as_deref(), is_failure),
     };
     Ok(Report { is_failure, ..Report::new(describe(&files, &general, unchecked.as_deref()), result) })
+}
+
+/// Logs what deserves a look, of one file when it is about that. Faults of endpoints are warnings too,
+/// where they stop nothing; here they are told by file.
+fn warn(configuration: &Configuration, path: Option<&Path>) {
+    let faults = configuration.endpoint_files.iter().filter_map(|file| file.errors.as_ref());
+    let faults: Vec<String> = faults.flat_map(|errors| &errors.errors).map(ToString::to_string).collect();
+    let is_meant = |warning: &&String| path.is_none_or(|path| warning.starts_with(&format!("{}:", path.display())));
+    for warning in configuration.warnings.iter().filter(|warning| !faults.contains(warning)).filter(is_meant) {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Every fault as a text that begins with its file, and why the SQL could not be checked.

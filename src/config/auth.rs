@@ -3,9 +3,10 @@
 use super::authorization::{self, AuthorizationConfiguration};
 use super::clients;
 use super::persistence;
-use super::policy_rules::{self, Results};
+use super::policy_rules;
 use super::providers;
 use super::reader::{Field, Table};
+use super::result_rules::ResultRule;
 use super::settings::{AuthConfiguration, ClientDocuments, Lifetimes};
 use super::site::positive_duration;
 use super::user_mapping;
@@ -26,6 +27,7 @@ impl AuthConfiguration {
             verifier: None,
             user_mapping: Vec::new(),
             policies: PolicySet::default(),
+            result_rules: Vec::new(),
             clients: Vec::new(),
             authorization: AuthorizationConfiguration::default(),
             lifetimes: Lifetimes::default(),
@@ -46,7 +48,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
         }
         let providers = providers::read(table);
         let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
-        let policies = read_policies(table);
+        let (policies, result_rules) = read_policies(table);
         let clients = table.get("clients").and_then(|field| clients::read(&field));
         let authorization = authorization::read(table, true);
         let lifetimes = table.get("lifetimes").and_then(|field| field.table(|table| Some(read_lifetimes(table))));
@@ -64,6 +66,7 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
             verifier: None,
             user_mapping: user_mapping.unwrap_or_default(),
             policies: policies.unwrap_or_default(),
+            result_rules,
             clients: clients.unwrap_or_default(),
             // Rules that could not be read must not be taken for no rules.
             authorization: authorization?,
@@ -81,8 +84,8 @@ pub(super) fn read(field: &Field<'_>) -> Option<AuthConfiguration> {
 }
 
 /// Reads `policies`, which know no parameters, because every endpoint has others.
-pub(super) fn read_policies(table: &mut Table<'_, '_>) -> Option<PolicySet> {
-    table.get("policies").and_then(|field| policy_rules::read(&field, &[], Results::Unknown))
+pub(super) fn read_policies(table: &mut Table<'_, '_>) -> (Option<PolicySet>, Vec<ResultRule>) {
+    table.get("policies").map(|field| policy_rules::read_of_profile(&field)).unwrap_or_default()
 }
 
 /// Reads `client_metadata_documents`; nothing when they are switched off. Where clients may not

@@ -7,6 +7,10 @@ use mxcp_actors::model::scope_hierarchy::ScopeHierarchy;
 use mxcp_actors::scope_rules::GrantRule;
 use mxcp_actors::settings::Settings;
 
+/// What is wrong with scopes of an endpoint where nobody signs in.
+pub(super) const SCOPES_OF_NOBODY: &str =
+    "nobody signs in without auth.provider, so nobody would have these scopes; set one up or remove them";
+
 /// Who may have which scopes.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizationConfiguration {
@@ -32,11 +36,30 @@ impl AuthorizationConfiguration {
         Some(self.hierarchy.closure(&grants.iter().flat_map(|grant| grant.scopes().iter()).collect()))
     }
 
+    /// Whether `required_scopes` tells nobody apart, and if so whether somebody wrote it so; only
+    /// for scopes that this server gives.
+    #[must_use]
+    pub fn openness(&self) -> Option<Openness> {
+        let is_for_all = self.granted_to_all().is_none_or(|scopes| scopes.contains_all(&self.required_scopes));
+        let openness = if self.grants.is_some() { Openness::Granted } else { Openness::Ungranted };
+        (is_for_all && !self.required_scopes.is_empty()).then_some(openness)
+    }
+
     /// What everybody is entitled to, as far as that is limited.
     fn granted_to_all(&self) -> Option<ScopeSet> {
         let grants = self.grants.as_ref()?.iter().filter(|grant| grant.is_for_everybody());
         Some(self.hierarchy.closure(&grants.flat_map(|grant| grant.scopes().iter()).collect()))
     }
+}
+
+/// Why `required_scopes` keeps nobody out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Openness {
+    /// There are no `grants`, so that everybody may have everything: perhaps somebody believes
+    /// otherwise.
+    Ungranted,
+    /// A grant says that everybody may have them.
+    Granted,
 }
 
 /// Reads the block; `is_issuer` says whether tokens are given by this server.
@@ -89,18 +112,10 @@ fn read_grant(table: &mut Table<'_, '_>) -> Option<GrantRule> {
     rule.map_err(|error| condition.condition_fault(&error)).ok()
 }
 
-/// Says so when the rules keep nobody out, or everybody.
+/// Says so when the rules keep everybody out.
 fn warn_of_idle_rules(field: &Field<'_>, authorization: &AuthorizationConfiguration, is_issuer: bool) {
-    let required = &authorization.required_scopes;
-    let is_for_all = authorization.granted_to_all().is_none_or(|scopes| scopes.contains_all(required));
-    // What people have of another issuer's scopes is for that issuer to say.
-    if is_issuer && !required.is_empty() && is_for_all {
-        field.warn(
-            "required_scopes keeps nobody out: everybody who signs in may have them; say in grants who may, or in \
-             the tools' own scopes what is not for everybody",
-        );
-    }
     let Some(granted) = authorization.granted() else { return };
+    let required = &authorization.required_scopes;
     let missing: Vec<&str> = required.iter().filter(|scope| !granted.contains(scope)).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
@@ -120,9 +135,7 @@ pub(super) fn read_endpoint_scopes(table: &mut Table<'_, '_>, has_authentication
     let Some(field) = table.get_or_null("scopes") else { return Some(ScopeSet::default()) };
     let scopes = read_scopes(&field)?;
     if !scopes.is_empty() && !has_authentication {
-        field.fault(
-            "nobody signs in without auth.provider, so nobody would have these scopes; set one up or remove them",
-        );
+        field.fault(SCOPES_OF_NOBODY);
         return None;
     }
     Some(scopes)

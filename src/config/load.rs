@@ -7,6 +7,7 @@ use super::files;
 use super::http_settings::HttpSettings;
 use super::reader::{Field, Source, is_loopback, parse_boolean};
 use super::references::{Environment, References, expand_path};
+use super::result_rules;
 use super::settings::{Configuration, DuckdbSettings, LogLevel, LoggingSettings};
 use super::site::{self, PathBase, Site};
 use super::tree;
@@ -84,12 +85,19 @@ pub fn load(options: &LoadOptions, env: &dyn Fn(&str) -> Option<String>) -> Resu
     warn_of_open_doors(&user, &mut findings.warnings);
     warn_of_mixed_tokens(&user, &loaded.tools, &mut findings.warnings);
     warn_of_unreachable_tools(&user, &loaded.tools, &mut findings.warnings);
+    let has_sql_tools = options.sql_tools.unwrap_or(site.sql_tools.is_enabled);
+    if has_sql_tools {
+        findings.errors.extend(result_rules::refuse_beside_sql_tools(&user.auth.result_rules, &site.sql_tools));
+        findings.errors.extend(site.sql_tools.refuse_scopes_of_nobody().filter(|_| !has_authentication));
+    } else if loaded.files.iter().all(|file| file.errors.is_none()) {
+        findings.warnings.extend(result_rules::idle_rules(&user.auth.result_rules, &loaded.tools));
+    }
     if !findings.errors.is_empty() {
         return Err(findings.into_errors());
     }
     let is_auth_enabled = user.auth.is_enabled();
     let mut tools = loaded.tools;
-    if options.sql_tools.unwrap_or(site.sql_tools.is_enabled) {
+    if has_sql_tools {
         tools.extend(std::mem::take(&mut site.sql_tools).definitions());
     }
     let audit = environment.audit(&site, &root, env, is_auth_enabled);

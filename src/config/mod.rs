@@ -24,6 +24,7 @@ mod providers;
 mod reader;
 mod references;
 mod resource_file;
+mod result_rules;
 mod settings;
 mod site;
 mod sql_tools;
@@ -38,7 +39,7 @@ mod user_mapping;
 mod verifier;
 
 pub use audit::{AuditDurability, AuditKeeping, AuditRotation, AuditSettings};
-pub use authorization::AuthorizationConfiguration;
+pub use authorization::{AuthorizationConfiguration, Openness};
 pub use endpoint_file::{EndpointFile, EndpointKind};
 pub use error::{ConfigError, ConfigErrors};
 pub use http_fetch::HttpFetchConfiguration;
@@ -51,4 +52,5 @@ pub use settings::{
     AuthConfiguration, ClientDocuments, Configuration, ConfiguredClient, DuckdbSettings, Lifetimes, LogLevel,
     LoggingSettings, PersistenceConfiguration, PersistenceKind, ProjectPaths,
 };
+pub use suggestion::closest;
 pub use verifier::{IntrospectionConfiguration, VerifierConfiguration};

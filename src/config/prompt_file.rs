@@ -10,7 +10,7 @@ use mxcp_actors::model::tool::ToolDefinition;
 /// Reads the table below `prompt`.
 pub(super) fn read(table: &mut Table<'_, '_>, place: FilePlace<'_>, contents: &mut Contents) -> Option<ToolDefinition> {
     contents.name = table.require("name").and_then(|field| read_name(&field));
-    let shared = Shared::read(table, place, contents, Results::Unknown);
+    let shared = Shared::read(table, place, contents, Results::Messages);
     if let Some(field) = table.get("return") {
         type_definition::read(&field);
         field.warn("has no effect: a prompt gives messages");

@@ -1,11 +1,12 @@
 //! What comes out of the files: plain values with every default filled in and every path absolute.
 
 use super::audit::AuditSettings;
-use super::authorization::AuthorizationConfiguration;
+use super::authorization::{AuthorizationConfiguration, Openness};
 use super::endpoint_file::EndpointFile;
 use super::http_fetch::HttpFetchConfiguration;
 use super::http_settings::HttpSettings;
 use super::providers::ProviderSettings;
+use super::result_rules::ResultRule;
 use super::verifier::VerifierConfiguration;
 use mxcp_actors::model::client::{AuthMethod, Client, ClientOrigin, GrantType};
 use mxcp_actors::model::client_keys::ClientKeys;
@@ -121,6 +122,8 @@ pub struct AuthConfiguration {
     pub user_mapping: Vec<MappingRule>,
     /// Rules that come before those of any endpoint.
     pub policies: PolicySet,
+    /// Where those of them stand that change results.
+    pub(super) result_rules: Vec<ResultRule>,
     /// Clients that need no registration.
     pub clients: Vec<ConfiguredClient>,
     /// Which scopes calls need, and who may have them.
@@ -172,6 +175,13 @@ impl AuthConfiguration {
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
         self.verifier.is_some() || !self.providers.is_empty()
+    }
+
+    /// Whether the required scopes keep nobody out. What people have of another issuer's scopes is
+    /// for that issuer to say.
+    #[must_use]
+    pub fn openness(&self) -> Option<Openness> {
+        self.authorization.openness().filter(|_| self.verifier.is_none())
     }
 }
 

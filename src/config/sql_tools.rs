@@ -1,5 +1,8 @@
 //! `sql_tools`: the tools that the server brings along, to look at the database.
 
+use super::authorization::SCOPES_OF_NOBODY;
+use super::clients::read_scopes;
+use super::error::ConfigError;
 use super::reader::{Field, Table};
 use mxcp_actors::model::endpoint::{EndpointForm, SQL_ARGUMENT, SqlSource};
 use mxcp_actors::model::policy::PolicySet;
@@ -23,6 +26,10 @@ const GET_TABLE_SCHEMA: &str = "SELECT column_name AS name, data_type AS type, i
 #[derive(Default)]
 pub(super) struct SqlTools {
     pub(super) is_enabled: bool,
+    /// Whether the operator knows that rules about fields do not hold there.
+    pub(super) may_bypass_field_policies: bool,
+    /// What their callers need, and where that stands if it does.
+    scopes: Option<(ScopeSet, ConfigError)>,
     execute_sql_query: Option<String>,
     list_tables: Option<String>,
     get_table_schema: Option<String>,
@@ -33,6 +40,11 @@ pub(super) fn read(field: &Field<'_>) -> Option<SqlTools> {
     field.table(|table| {
         Some(SqlTools {
             is_enabled: table.get("enabled").and_then(|field| field.boolean()).unwrap_or(false),
+            may_bypass_field_policies: table
+                .get("may_bypass_field_policies")
+                .and_then(|field| field.boolean())
+                .unwrap_or(false),
+            scopes: table.get_or_null("scopes").and_then(|field| Some((read_scopes(&field)?, field.place()))),
             execute_sql_query: read_description(table, "execute_sql_query"),
             list_tables: read_description(table, "list_tables"),
             get_table_schema: read_description(table, "get_table_schema"),
@@ -45,6 +57,12 @@ fn read_description(table: &mut Table<'_, '_>, tool: &'static str) -> Option<Str
 }
 
 impl SqlTools {
+    /// What is wrong with their scopes where nobody signs in.
+    pub(super) fn refuse_scopes_of_nobody(&self) -> Option<ConfigError> {
+        let (_, place) = self.scopes.as_ref().filter(|(scopes, _)| !scopes.is_empty())?;
+        Some(ConfigError { message: SCOPES_OF_NOBODY.to_owned(), ..place.clone() })
+    }
+
     /// The tools, as if they had been written in files.
     pub(super) fn definitions(self) -> Vec<ToolDefinition> {
         let describe = |given: Option<String>, default: &str| given.unwrap_or_else(|| default.to_owned());
@@ -58,6 +76,8 @@ impl SqlTools {
         let mut sql = text("The SELECT to run.");
         sql.max_length = Some(SQL_MAX);
         let table_name = vec![Parameter { name: "table_name".to_owned(), of: text("The name of the table.") }];
+        let scopes = self.scopes.map(|(scopes, _)| scopes).unwrap_or_default();
+        let tool = |name, description, parameters, sql| tool(name, description, parameters, sql, scopes.clone());
         vec![
             tool("execute_sql_query", execute, vec![Parameter { name: SQL_ARGUMENT.to_owned(), of: sql }], None),
             tool("list_tables", list, Vec::new(), Some(LIST_TABLES)),
@@ -72,7 +92,13 @@ fn text(description: &str) -> TypeDefinition {
     of
 }
 
-fn tool(name: &str, description: String, parameters: Vec<Parameter>, sql: Option<&str>) -> ToolDefinition {
+fn tool(
+    name: &str,
+    description: String,
+    parameters: Vec<Parameter>,
+    sql: Option<&str>,
+    scopes: ScopeSet,
+) -> ToolDefinition {
     let source = if sql.is_some() { SqlSource::Definition } else { SqlSource::Argument };
     ToolDefinition {
         name: name.to_owned(),
@@ -84,7 +110,7 @@ fn tool(name: &str, description: String, parameters: Vec<Parameter>, sql: Option
         returns: None,
         sql: sql.unwrap_or_default().into(),
         needs_external_token: false,
-        scopes: ScopeSet::default(),
+        scopes,
         policies: PolicySet::default(),
         path: PathBuf::from(PLACE),
     }

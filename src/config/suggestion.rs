@@ -4,7 +4,8 @@
 const LIKENESS_MIN: f64 = 0.6;
 
 /// The one of `known` that is most like `word`, if one is.
-pub(super) fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase();
     known
         .iter()

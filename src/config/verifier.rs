@@ -75,7 +75,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
     }
     let verifier = block.and_then(|field| read_issuer(&field));
     let user_mapping = table.get("user_mapping").and_then(|field| user_mapping::read_rules(&field));
-    let policies = read_policies(table);
+    let (policies, result_rules) = read_policies(table);
     let authorization = authorization::read(table, false);
     for key in WITHOUT_EFFECT {
         warn(table, key, "has no effect with mode: verifier, where clients and sign-ins are the issuer's");
@@ -92,6 +92,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<AuthConfiguration> {
         verifier: Some(verifier?),
         user_mapping: user_mapping.unwrap_or_default(),
         policies: policies.unwrap_or_default(),
+        result_rules,
         authorization: authorization?,
         is_registration_enabled: false,
         client_documents: None,

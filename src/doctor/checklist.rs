@@ -1,7 +1,7 @@
 //! The production checklist of the authentication guide, line by line.
 
 use super::Finding;
-use crate::config::{Configuration, ConfiguredClient, ProviderKind, ProviderSettings};
+use crate::config::{Configuration, ConfiguredClient, Openness, ProviderKind, ProviderSettings};
 use mxcp_actors::model::redirect_uri::RedirectUri;
 use mxcp_actors::model::scope::ScopeSet;
 
@@ -23,6 +23,7 @@ pub(super) fn check(configuration: &Configuration) -> Vec<Finding> {
     findings.extend(configuration.auth.clients.iter().filter_map(redirect_uris));
     findings.extend(configuration.auth.providers.iter().filter_map(scopes));
     findings.push(clients(&configuration.auth.clients));
+    findings.extend(configuration.auth.openness().map(required_scopes));
     findings.push(audit(configuration));
     findings.push(monitoring(configuration));
     findings
@@ -49,6 +50,19 @@ fn secrets(configuration: &Configuration) -> Finding {
             format!("secrets stand in the file itself: {}", places.join(", ")),
             "write ${NAME} and set that environment variable, or file:// and a path",
         ),
+    }
+}
+
+fn required_scopes(openness: Openness) -> Finding {
+    match openness {
+        Openness::Ungranted => Finding::warning(
+            "required_scopes",
+            "authorization.required_scopes keeps nobody out: everybody who signs in may have them",
+            "say in authorization.grants who may, or in the endpoints' own scopes what is not for everybody",
+        ),
+        Openness::Granted => {
+            Finding::ok("required_scopes", "a rule in authorization.grants gives them to everybody who signs in")
+        }
     }
 }
 

@@ -57,6 +57,7 @@ pub fn endpoints(configuration: &Configuration) -> Result<(ToolCatalog, PolicyBo
     let tools = configuration.tools.clone();
     let ruled = tools.iter().map(|tool| Endpoint {
         name: tool.name.clone(),
+        kind: tool.kind(),
         parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         returns: tool.returns.clone(),
         policies: tool.policies.clone(),
@@ -85,7 +86,9 @@ fn user_mapping(auth: &AuthConfiguration) -> UserMapping {
     UserMapping::new(by_provider.collect(), auth.user_mapping.clone())
 }
 
-fn scope_rules(auth: &AuthConfiguration) -> ScopeRules {
+/// Who may have which scopes.
+#[must_use]
+pub fn scope_rules(auth: &AuthConfiguration) -> ScopeRules {
     let AuthorizationConfiguration { hierarchy, grants, .. } = auth.authorization.clone();
     ScopeRules::new(hierarchy, grants, auth.clients.iter().map(|client| (&client.id, &client.scopes)))
 }

@@ -7,7 +7,7 @@ mod local;
 mod stores;
 mod verifier;
 
-pub use definitions::{endpoints, sql_faults, tool_faults};
+pub use definitions::{endpoints, scope_rules, sql_faults, tool_faults};
 pub use identity::identity_providers;
 pub use stores::{new_home, persistence_settings, surroundings};
 pub use verifier::trusted_issuer;

@@ -259,6 +259,7 @@ fn ports(engine: &Arc<ScriptedEngine>, audit: &Arc<MemoryAudit>) -> Ports {
 fn definitions() -> Definitions {
     let tools = tools();
     let endpoints = tools.iter().map(|tool| Endpoint {
+        kind: tool.kind(),
         name: tool.name.clone(),
         parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         returns: tool.returns.clone(),

@@ -40,6 +40,7 @@ fn worker(rig: &Rig) -> ToolCallsHandle {
     let remote = ToolDefinition { needs_external_token: true, ..tool("remote", vec![], None) };
     let tools = vec![tool("plain", vec![], None), guarded, tool("secret", types, Some(hidden)), remote];
     let endpoints = tools.iter().map(|tool| Endpoint {
+        kind: tool.kind(),
         name: tool.name.clone(),
         parameters: tool.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
         returns: tool.returns.clone(),

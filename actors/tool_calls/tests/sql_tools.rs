@@ -23,6 +23,7 @@ async fn the_sql_of_a_caller_is_run_only_to_look_and_under_the_policies() {
         ..tool("execute_sql_query", vec![("sql", of(TypeKind::String))], None)
     };
     let endpoint = Endpoint {
+        kind: EndpointKind::Tool,
         name: definition.name.clone(),
         parameters: vec!["sql".to_owned()],
         returns: None,

@@ -3,7 +3,7 @@
 use super::capi::Interrupter;
 use super::lock::Lock;
 use mxcp_actors::model::sql_value::SqlRows;
-use mxcp_actors::ports::sql_engine::{SqlError, SqlQuery};
+use mxcp_actors::ports::sql_engine::{SqlAccess, SqlError, SqlQuery};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -17,6 +17,13 @@ pub(super) enum Work {
     Query { query: SqlQuery, reply: Reply<SqlRows> },
     /// Prepare statements and tell their parameters.
     Describe { sql: Arc<str>, reply: Reply<Vec<String>> },
+}
+
+impl Work {
+    /// Whether its SQL is a stranger's.
+    pub(super) const fn is_look(&self) -> bool {
+        matches!(self, Self::Query { query: SqlQuery { access: SqlAccess::Look, .. }, .. })
+    }
 }
 
 /// Work with its state.

@@ -25,6 +25,7 @@ mod fetch;
 mod harmless;
 mod http_calls;
 mod job;
+mod line;
 mod lock;
 mod look;
 mod memory_file;

@@ -7,17 +7,14 @@
 use super::capi::{Callers, Database};
 use super::claim::Claim;
 use super::job::{Cancelled, Job, JobControl, Reply, Work};
+use super::line::Line;
 use super::lock::Lock;
 use super::reaper::Reaper;
 use super::session::Session;
 use mxcp_actors::ports::sql_engine::SqlError;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, PoisonError};
 use std::thread::JoinHandle;
-
-/// How many jobs may wait for each connection before more are turned away.
-const WAITING_PER_WORKER: usize = 256;
 
 /// What DuckDB finds on the main thread of a program, and relies on: it walks expressions by
 /// recursion, up to a depth that overflows the 2 MiB which threads have here by default.
@@ -40,10 +37,10 @@ struct Shared {
     workers_max: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// Jobs that found no idle worker.
-    waiting: VecDeque<Job>,
+    /// Jobs that found no worker.
+    waiting: Line,
     seats: Vec<Seat>,
     /// Idle workers; the last became idle last.
     idle: Vec<usize>,
@@ -54,19 +51,23 @@ struct State {
 #[derive(Debug, Default)]
 struct Seat {
     handed: Option<Job>,
-    running: Option<Arc<JobControl>>,
+    running: Option<Running>,
     bell: Arc<Condvar>,
+}
+
+/// What a worker does.
+#[derive(Debug)]
+struct Running {
+    control: Arc<JobControl>,
+    is_look: bool,
 }
 
 impl Pool {
     /// Makes a pool of at most `workers` threads, which start when they are needed.
     pub(super) fn new(database: Arc<Database>, callers: Arc<Callers>, claim: Option<Claim>, workers: usize) -> Self {
-        let shared = Shared {
-            database: Lock::new(Some(database)),
-            callers,
-            state: Lock::new(State::default()),
-            workers_max: workers.max(1),
-        };
+        let workers_max = workers.max(1);
+        let state = Lock::new(State::new(workers_max));
+        let shared = Shared { database: Lock::new(Some(database)), callers, state, workers_max };
         Self {
             shared: Arc::new(shared),
             threads: Lock::new(Vec::new()),
@@ -86,17 +87,16 @@ impl Pool {
         if state.is_closing {
             return Err(SqlError::Unavailable);
         }
-        if let Some(seat) = state.idle.pop().and_then(|index| state.seats.get_mut(index)) {
-            seat.handed = Some(job);
-            let bell = Arc::clone(&seat.bell);
+        if !state.waiting.admits(&job) {
+            state.waiting.push(job)?;
+        } else if let Some(index) = state.idle.pop() {
+            let bell = state.hand(index, job);
             drop(state);
-            bell.notify_one();
+            bell.inspect(|bell| bell.notify_one());
         } else if state.seats.len() < self.shared.workers_max {
             self.start_worker(&mut state, job)?;
-        } else if state.waiting.len() < self.shared.workers_max * WAITING_PER_WORKER {
-            state.waiting.push_back(job);
         } else {
-            return Err(SqlError::Busy);
+            state.waiting.push(job)?;
         }
         Ok(Ticket { pool: self, control: Some(control) })
     }
@@ -127,7 +127,8 @@ impl Pool {
             .stack_size(STACK_BYTES)
             .spawn(move || work(&shared, index))
             .map_err(|_out_of_threads| SqlError::Busy)?;
-        state.seats.push(Seat { handed: Some(job), ..Seat::default() });
+        state.seats.push(Seat::default());
+        state.hand(index, job);
         self.threads.lock().push(thread);
         Ok(())
     }
@@ -177,12 +178,32 @@ impl Drop for Ticket<'_> {
 }
 
 impl State {
+    fn new(workers: usize) -> Self {
+        Self { waiting: Line::new(workers), seats: Vec::new(), idle: Vec::new(), is_closing: false }
+    }
+
+    /// Gives a job to the worker at `index`, who hears the bell.
+    fn hand(&mut self, index: usize, job: Job) -> Option<Arc<Condvar>> {
+        let seat = self.seats.get_mut(index)?;
+        self.waiting.began(&job);
+        seat.handed = Some(job);
+        Some(Arc::clone(&seat.bell))
+    }
+
     /// What was handed to the worker at `index`, else what waits for longest.
     fn take_job(&mut self, index: usize) -> Option<Job> {
         let seat = self.seats.get_mut(index)?;
-        let job = seat.handed.take().or_else(|| self.waiting.pop_front())?;
-        seat.running = Some(Arc::clone(&job.control));
+        let job = seat.handed.take().or_else(|| self.waiting.pop())?;
+        seat.running = Some(Running { control: Arc::clone(&job.control), is_look: job.work.is_look() });
         Some(job)
+    }
+
+    /// Notes that the worker at `index` is done.
+    fn put_down(&mut self, index: usize) {
+        let running = self.seats.get_mut(index).and_then(|seat| seat.running.take());
+        if running.is_some_and(|running| running.is_look) {
+            self.waiting.look_ended();
+        }
     }
 }
 
@@ -190,7 +211,7 @@ impl Shared {
     /// Waits for the next job of the worker at `index`; nothing when the pool closes.
     fn next(&self, index: usize) -> Option<Job> {
         let mut state = self.state.lock();
-        state.seats.get_mut(index)?.running = None;
+        state.put_down(index);
         loop {
             if let Some(job) = state.take_job(index) {
                 return Some(job);
@@ -206,19 +227,18 @@ impl Shared {
         }
     }
 
-    /// Takes a cancelled job out of the queue, so that it does not fill it.
     fn forget(&self, control: &Arc<JobControl>) {
-        self.state.lock().waiting.retain(|job| !Arc::ptr_eq(&job.control, control));
+        self.state.lock().waiting.forget(control);
     }
 
     fn begin_closing(&self) -> (Vec<Job>, Vec<Arc<JobControl>>) {
         let mut state = self.state.lock();
         state.is_closing = true;
-        let mut unserved: Vec<Job> = state.waiting.drain(..).collect();
+        let mut unserved: Vec<Job> = state.waiting.drain().collect();
         let mut running = Vec::new();
         for seat in &mut state.seats {
             unserved.extend(seat.handed.take());
-            running.extend(seat.running.clone());
+            running.extend(seat.running.as_ref().map(|running| Arc::clone(&running.control)));
             seat.bell.notify_one();
         }
         (unserved, running)
@@ -291,7 +311,7 @@ mod tests {
         Shared {
             database: Lock::new(Some(Arc::new(Database::open(None, &[]).unwrap()))),
             callers: Arc::default(),
-            state: Lock::default(),
+            state: Lock::new(State::new(1)),
             workers_max: 1,
         }
     }

@@ -2,6 +2,7 @@
 
 use mxcp_actors::expression::{Explanation, Part};
 use mxcp_actors::model::policy::{PolicyAction, Verdict};
+use mxcp_actors::model::scope::ScopeSet;
 use mxcp_actors::policy::{PolicyReport, RuleReport};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -9,9 +10,56 @@ use std::fmt::Write as _;
 /// What is shown of a value.
 const VALUE_CHARS_MAX: usize = 120;
 
+/// What a caller's token must allow, which is looked at before any rule.
+pub(super) struct NeededScopes {
+    pub(super) required: ScopeSet,
+    /// What of it a login of the user could give; `None` when nobody was named.
+    pub(super) granted: Option<ScopeSet>,
+}
+
+impl NeededScopes {
+    fn missing(&self) -> Vec<&str> {
+        let granted = self.granted.as_ref();
+        self.required.iter().filter(|scope| granted.is_some_and(|granted| !granted.contains(scope))).collect()
+    }
+
+    fn json(&self) -> Value {
+        let list = |scopes: &ScopeSet| scopes.iter().map(Value::from).collect::<Vec<_>>();
+        json!({
+            "required": list(&self.required),
+            "granted": self.granted.as_ref().map(list),
+            "missing": self.granted.as_ref().map(|_| self.missing()),
+        })
+    }
+
+    fn tell(&self, text: &mut String) {
+        let missing = self.missing();
+        // Writing to a String cannot fail.
+        let _infallible = match (&self.granted, self.required.is_empty()) {
+            (_, true) => writeln!(text, "Needs no scopes\n"),
+            (None, _) => writeln!(
+                text,
+                "Needs the scopes {}; say with --user-context who calls to see which of them they may have\n",
+                self.required
+            ),
+            (Some(_), _) if missing.is_empty() => {
+                writeln!(text, "Needs the scopes {}\n  ✓ this user may have them\n", self.required)
+            }
+            (Some(_), _) => writeln!(
+                text,
+                "Needs the scopes {}\n  ✗ nothing in auth.authorization.grants gives this user {}, so a call is \
+                 refused before any rule is looked at\n",
+                self.required,
+                missing.join(" ")
+            ),
+        };
+    }
+}
+
 /// What the rules made of a call.
 pub(super) struct Explained<'a> {
     pub(super) endpoint: &'a str,
+    pub(super) scopes: NeededScopes,
     pub(super) input: PolicyReport,
     /// What they made of the given result, and what they left of it.
     pub(super) output: Option<(PolicyReport, Value)>,
@@ -46,6 +94,7 @@ impl Explained<'_> {
         let rules = |report: &PolicyReport| report.rules.iter().map(rule_json).collect::<Vec<_>>();
         json!({
             "endpoint": self.endpoint,
+            "scopes": self.scopes.json(),
             "policy_decision": self.decision(),
             "reason": denial.map(|denial| &denial.reason),
             "policy_reason": denial.map(|denial| denial.detail.as_ref().unwrap_or(&denial.reason)),
@@ -57,6 +106,7 @@ impl Explained<'_> {
 
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
+        self.scopes.tell(&mut text);
         // Writing to a String cannot fail.
         let _infallible = writeln!(text, "Before the call of {}", self.endpoint);
         tell_rules(&mut text, &self.input);

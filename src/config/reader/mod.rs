@@ -12,6 +12,7 @@ pub(super) use scalars::{is_loopback, parse_boolean};
 pub(super) use source::{Notes, Source};
 pub(super) use table::Table;
 
+use super::error::ConfigError;
 use super::tree::{Entry, Node, NodeValue};
 use serde_json::Value;
 
@@ -46,6 +47,12 @@ impl<'a> Field<'a> {
         if self.is_active {
             self.source.fault(self.line, &self.path, message.into());
         }
+    }
+
+    /// The place of the value, as a fault that is still without words, to speak of it later.
+    pub(in crate::config) fn place(&self) -> ConfigError {
+        let (file, line) = (Some(self.source.file.clone()), Some(self.line.max(1)));
+        ConfigError { file, line, key: self.path.clone(), message: String::new() }
     }
 
     /// Notes that this cannot be used yet; `instead` is what to do about it.

@@ -3,7 +3,7 @@
 use super::documents::Documents;
 use super::revision::Era;
 use super::tools::text;
-use mxcp_actors::model::endpoint::{EndpointForm, PromptRole};
+use mxcp_actors::model::endpoint::{EndpointForm, PromptMessage};
 use mxcp_actors::model::tool::ToolDefinition;
 use mxcp_actors::tool_calls::ToolResult;
 use rmcp::model::{CacheScope, MetaObject, ResultType};
@@ -89,23 +89,26 @@ struct Text<'a> {
     text: &'a str,
 }
 
-/// The messages of a prompt. One whose text a policy has taken out is left out.
+/// The messages of a prompt. One whose text a policy has taken out is left out. Who says it stands in
+/// the definition, whatever a policy made of a field of that name.
 pub(super) fn messages<'a>(
     ToolResult { value, entry }: &'a ToolResult,
     era: Era,
     documents: &'a Documents,
 ) -> UsedPrompt<'a> {
-    let message = |message: &'a Value| {
+    let defined = match &entry.definition.form {
+        EndpointForm::Prompt(messages) => messages.as_slice(),
+        EndpointForm::Tool | EndpointForm::SqlTool(_) | EndpointForm::Resource(_) => &[],
+    };
+    let message = |(message, defined): (&'a Value, &PromptMessage)| {
         let text = message.get("prompt")?.as_str()?;
-        let is_assistant = message.get("role").and_then(Value::as_str) == Some(PromptRole::Assistant.as_str());
-        let role = if is_assistant { PromptRole::Assistant } else { PromptRole::User };
-        Some(Message { role: role.as_str(), content: Text { r#type: "text", text } })
+        Some(Message { role: defined.role.as_str(), content: Text { r#type: "text", text } })
     };
     let is_modern = era == Era::Modern;
     UsedPrompt {
         result_type: is_modern.then_some(ResultType::COMPLETE),
         description: entry.definition.description.as_deref(),
-        messages: value.as_array().into_iter().flatten().filter_map(message).collect(),
+        messages: value.as_array().into_iter().flatten().zip(defined).filter_map(message).collect(),
         meta: is_modern.then_some(documents.server_meta()),
     }
 }

@@ -178,3 +178,21 @@ async fn rows_and_bytes_and_time_are_limited() {
     assert_eq!(engine.query(slow).await.unwrap_err(), SqlError::DeadlineExceeded(deadline));
     assert_eq!(one(&engine, look("SELECT count(*) FROM t")).await, json!(5), "the connection is of use afterwards");
 }
+
+#[tokio::test]
+async fn looks_that_never_end_leave_connections_to_tools() {
+    let engine = engine_of(&DuckDbSettings { connections: Some(4), ..DuckDbSettings::default() });
+    let endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = -1";
+    let mut looks: Vec<_> = (0..8).map(|_| Box::pin(engine.query(look(endless)))).collect();
+    // Each is submitted when it is first polled; none of them ends.
+    let all = futures_util::future::poll_fn(|context| {
+        assert!(looks.iter_mut().all(|look| look.as_mut().poll(context).is_pending()));
+        std::task::Poll::Ready(())
+    });
+    all.await;
+    assert_eq!(rows(&engine, "SELECT 1 AS n").await, json!([{"n": 1}]));
+    // When the ones before it are given up, a look that waited is served.
+    let short = engine.query(look("SELECT 2 AS n"));
+    drop(looks);
+    assert_eq!(short.await.unwrap().rows.len(), 1);
+}
