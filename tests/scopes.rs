@@ -82,7 +82,7 @@ async fn a_call_that_needs_more_is_challenged_before_anything_runs_and_passes_af
     assert_eq!(oauth_error(response).await, (403, "insufficient_scope".to_owned()));
     assert_eq!(app.audit().iter().filter(|record| record["operation_name"] == "report").count(), 0);
     let refused = refusals(&app);
-    let details = json!({"needed": "mxcp:access reports:read", "held": "mxcp:access", "operation": "tool report"});
+    let details = json!({"needed": "mxcp:access reports:read", "held": "mxcp:access", "operation": "tool report", "peer": "127.0.0.1"});
     assert_eq!((refused.len(), &refused[0]["input_data"]), (1, &details));
     assert_eq!(refused[0]["user_id"], "local:ada");
 
