@@ -155,7 +155,7 @@ async fn what_the_person_keeps_back_is_on_record() {
         let answer = come_back(&app, &provider, &client, "as=ada&only=openid+profile+offline_access").await;
         assert!(answer.contains_key("code"), "{shape:?}: {answer:?}");
         let details = &records(&app, "auth.login_succeeded")[0]["input_data"];
-        assert_eq!(*details, json!({"missing_scopes": "email"}), "{shape:?}");
+        assert_eq!(*details, json!({"peer": "127.0.0.1", "missing_scopes": "email"}), "{shape:?}");
     }
 }
 
