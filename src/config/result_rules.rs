@@ -34,7 +34,8 @@ pub(super) fn refuse_beside_sql_tools(rules: &[ResultRule], sql_tools: &SqlTools
         let message = format!(
             "{} cannot hold while sql_tools are enabled: callers of execute_sql_query write their own SQL and may name \
              columns as they like; set sql_tools.enabled to false in mxcp-site.yml (or serve without --sql-tools), or \
-             set sql_tools.may_bypass_field_policies to true there if whoever may call the server may see these fields",
+             set sql_tools.may_bypass_field_policies to true there if whoever may call them may see these fields; an input \
+             rule can keep the others away: endpoint.name == 'execute_sql_query' && user.role != 'admin'",
             rule.action.as_str()
         );
         ConfigError { message, ..rule.at.clone() }
