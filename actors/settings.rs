@@ -76,6 +76,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// Scopes that every call needs.
     pub required_scopes: ScopeSet,
+    /// Scopes that clients are told to ask for at first, beside those.
+    pub further_default_scopes: ScopeSet,
     /// Scopes that exist besides: those of endpoints, of grants and of the hierarchy.
     pub further_scopes: ScopeSet,
     /// Clients from the configuration.
@@ -111,11 +113,11 @@ impl Settings {
         NAMES.iter().filter(|name| name != &own).map(|name| format!("http://{name}{port}")).collect()
     }
 
-    /// What a client gets that asks for no scope.
+    /// What clients are told to ask for at first, and what one gets that asks for no scope.
     #[must_use]
     pub fn default_scopes(&self) -> ScopeSet {
         let default: ScopeSet = [Self::DEFAULT_SCOPE].into_iter().collect();
-        default.union(&self.required_scopes)
+        default.union(&self.required_scopes).union(&self.further_default_scopes)
     }
 
     /// Every scope that there is.

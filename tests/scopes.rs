@@ -57,6 +57,23 @@ fn names(answer: &Value) -> Vec<String> {
     tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
 }
 
+#[tokio::test]
+async fn clients_are_told_of_default_scopes_and_people_get_of_them_what_they_may_have() {
+    let mut setup = setup();
+    setup.auth["authorization"]["default_scopes"] = json!(["reports:read", "other"]);
+    let app = TestApp::with(setup).await;
+    let response = app.mcp(&legacy_initialize()).send().await.unwrap();
+    let challenge = header(&response, "www-authenticate").to_owned();
+    let told = "scope=\"mxcp:access reports:read other\"";
+    assert!(response.status() == 401 && challenge.contains(told), "{challenge}");
+    let client = OAuthClient::register(&app).await;
+    for (user, granted) in [("ada", "mxcp:access reports:read"), ("ben", "mxcp:access")] {
+        let answer = client.sign_in_with(&app, &mut Browser::new(&app), user, &[("scope", None)]).await;
+        let tokens = Tokens::of(client.redeem(&app, &answer["code"]).await).await;
+        assert_eq!(tokens.scope, granted, "{user}");
+    }
+}
+
 fn refusals(app: &TestApp) -> Vec<Value> {
     app.audit().into_iter().filter(|record| record["operation_name"] == "auth.scope_refused").collect()
 }

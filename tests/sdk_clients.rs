@@ -124,23 +124,34 @@ async fn every_sdk_signs_people_in_with_a_metadata_document_and_registers_nothin
     calls.await.unwrap();
 }
 
-#[tokio::test]
-async fn the_python_sdks_come_by_a_scope_that_a_call_needs_all_by_themselves() {
+/// Has the client of `sdk` call a tool that needs a scope of its own, and tells how many clients were
+/// registered, calls refused and logins made until it had the answer.
+async fn steps_to_a_further_scope(sdk: &'static str, authorization: Value) -> [usize; 3] {
     let mut setup = Setup::default().with_tool("report", "SELECT get_username() AS reader");
     setup.tools.get_mut("report").unwrap()["scopes"] = json!(["reports:read"]);
+    setup.auth["authorization"] = authorization;
     let app = TestApp::with(setup).await;
-    for sdk in ["python1", "python2"] {
-        let url = app.resource();
-        let call = move || report(client_of(&url, sdk, ADA).args(["report", "{}"]));
-        let report = tokio::task::spawn_blocking(call).await.unwrap();
-        assert_eq!(report["result"]["isError"], false, "{sdk}: {report}");
-        let records = app.audit();
-        let count = |name: &str| records.iter().filter(|record| record["operation_name"] == name).count();
-        let runs = if sdk == "python1" { 1 } else { 2 };
-        assert_eq!((count("auth.client_registered"), count("auth.scope_refused")), (runs, runs), "{sdk}");
+    let url = app.resource();
+    let call = move || report(client_of(&url, sdk, ADA).args(["report", "{}"]));
+    let report = tokio::task::spawn_blocking(call).await.unwrap();
+    assert_eq!(report["result"]["isError"], Value::Bool(false), "{sdk}: {report}");
+    let records = app.audit();
+    let count = |name: &str| records.iter().filter(|record| record["operation_name"] == name).count();
+    ["auth.client_registered", "auth.scope_refused", "auth.login_succeeded"].map(count)
+}
+
+#[tokio::test]
+async fn sdks_come_by_a_scope_that_a_call_needs_all_by_themselves() {
+    for sdk in ["python1", "python2", "typescript2"] {
         // One login when it connects, one when it calls.
-        assert_eq!(count("auth.login_succeeded"), 2 * runs, "{sdk}");
+        assert_eq!(steps_to_a_further_scope(sdk, json!({})).await, [1, 1, 2], "{sdk}");
     }
+}
+
+#[tokio::test]
+async fn an_sdk_that_cannot_ask_for_more_is_told_at_first() {
+    let authorization = json!({"default_scopes": ["reports:read"]});
+    assert_eq!(steps_to_a_further_scope("typescript1", authorization).await, [1, 0, 1]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::authorization_codes::{AuthorizationCodesHandle, CodeKeeper};
 use crate::client_registry::{AssertionChecker, ClientRegistryHandle, Registrar, RegistryPorts};
 use crate::mailbox::EndGuard;
 use crate::model::resource::Resource;
+use crate::model::scope::ScopeSet;
 use crate::model::scope_hierarchy::ScopeHierarchy;
 use crate::model::timestamp::Timestamp;
 use crate::policy::{PolicyBook, PolicyHandle};
@@ -73,6 +74,7 @@ pub(crate) fn settings() -> Settings {
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: samples::scopes("read"),
+        further_default_scopes: ScopeSet::default(),
         further_scopes: samples::scopes("write"),
         configured_clients: Vec::new(),
         is_registration_open: true,

@@ -16,6 +16,8 @@ pub(super) const SCOPES_OF_NOBODY: &str =
 pub struct AuthorizationConfiguration {
     /// Scopes that a token must have for any call; all of them.
     pub required_scopes: ScopeSet,
+    /// Scopes that clients are told to ask for at first, beside those.
+    pub default_scopes: ScopeSet,
     /// What follows from broad scopes.
     pub hierarchy: ScopeHierarchy,
     /// What people are entitled to; `None` when everybody may have everything.
@@ -26,7 +28,8 @@ impl AuthorizationConfiguration {
     /// Every scope that it names.
     #[must_use]
     pub fn scopes(&self) -> ScopeSet {
-        self.granted().unwrap_or_default().union(&self.required_scopes).union(&self.hierarchy.names())
+        let of_rules = self.granted().unwrap_or_default().union(&self.hierarchy.names());
+        of_rules.union(&self.required_scopes).union(&self.default_scopes)
     }
 
     /// Everything that somebody can be entitled to, as far as that is limited.
@@ -68,10 +71,17 @@ pub(super) fn read(table: &mut Table<'_, '_>, is_issuer: bool) -> Option<Authori
     field.table(|table| {
         // What was left blank must not be taken for none.
         let required_scopes = table.get_or_null("required_scopes").map(|field| read_scopes(&field));
+        let default_scopes = table.get_or_null("default_scopes").and_then(|field| {
+            if !is_issuer {
+                field.fault("means nothing with mode: verifier: what clients ask for is oidc.scope");
+            }
+            read_scopes(&field)
+        });
         let hierarchy = table.get_or_null("implies").map(|field| read_hierarchy(&field));
         let grants = table.get_or_null("grants").map(|field| field.list(|item| item.table(read_grant)));
         let authorization = AuthorizationConfiguration {
             required_scopes: required_scopes.unwrap_or_else(|| Some(ScopeSet::default()))?,
+            default_scopes: default_scopes.unwrap_or_default(),
             hierarchy: hierarchy.unwrap_or_else(|| Some(ScopeHierarchy::default()))?,
             grants: grants.map_or(Some(None), |grants| grants.map(Some))?,
         };

@@ -249,6 +249,7 @@ fn settings(configuration: &Configuration, base_url: &str) -> anyhow::Result<Set
         is_origin_an_alias: true,
         lifetimes: auth.lifetimes,
         required_scopes: auth.authorization.required_scopes.clone(),
+        further_default_scopes: auth.authorization.default_scopes.clone(),
         further_scopes: further_scopes(configuration),
         configured_clients: auth.clients.iter().map(|client| client.to_client(known_since)).collect(),
         is_registration_open: auth.is_registration_enabled,

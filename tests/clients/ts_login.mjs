@@ -159,18 +159,34 @@ async function connect(callback) {
     // The first generation knows no such option and takes the newest revision that it speaks.
     const options = { versionNegotiation: { mode: 'auto' } };
     const client = new sdk.Client({ name: 'ts_login', version: '1.0.0' }, options);
-    try {
+    const isConnected = await afterSignIn(transport, callback, async () => {
       await client.connect(transport);
-      return client;
-    } catch (error) {
-      if (!(error instanceof sdk.UnauthorizedError) || !callback.answer) throw error;
-      const code = callback.answer.get('code');
-      if (!code) throw new Error(`the authorization server answered ${callback.answer}`);
-      await transport.finishAuth(code, callback.answer.get('iss') ?? undefined);
-      return undefined;
-    }
+      return true;
+    });
+    return isConnected && client;
   };
   return (await attempt()) ?? (await attempt());
+}
+
+/** What `request` gives, or nothing when a person had to sign in, which has happened by then. */
+async function afterSignIn(transport, callback, request) {
+  try {
+    return await request();
+  } catch (error) {
+    if (!(error instanceof sdk.UnauthorizedError) || !callback.answer) throw error;
+    const answer = callback.answer;
+    callback.answer = undefined;
+    const code = answer.get('code');
+    if (!code) throw new Error(`the authorization server answered ${answer}`);
+    await transport.finishAuth(code, answer.get('iss') ?? undefined);
+    return undefined;
+  }
+}
+
+/** The result of the tool; its scopes may be others than those that connecting needs. */
+async function call(client, callback) {
+  const request = () => client.callTool({ name: tool, arguments: JSON.parse(toolArguments) });
+  return (await afterSignIn(client.transport, callback, request)) ?? (await request());
 }
 
 /** What the server agreed to tell, and how the subscription ended when the server stopped. */
@@ -188,7 +204,7 @@ setTimeout(() => {
 const callback = await Callback.listen();
 const client = await connect(callback);
 const { tools } = await client.listTools();
-const result = await client.callTool({ name: tool, arguments: JSON.parse(toolArguments) });
+const result = await call(client, callback);
 const protocol = client.getNegotiatedProtocolVersion?.() ?? client.transport.protocolVersion;
 const subscription = process.env.SERVER_PROCESS && (await subscribe(client));
 console.log(

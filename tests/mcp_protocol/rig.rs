@@ -226,6 +226,7 @@ fn settings(base: &Url, required_scopes: &str) -> Settings {
         is_origin_an_alias: true,
         lifetimes: Lifetimes::default(),
         required_scopes: ScopeSet::parse(required_scopes).unwrap(),
+        further_default_scopes: ScopeSet::default(),
         further_scopes: ScopeSet::default(),
         configured_clients: Vec::new(),
         is_registration_open: true,
