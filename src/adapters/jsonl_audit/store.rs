@@ -30,7 +30,7 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const SEARCHES_MAX: usize = 2;
 
 /// How long one may take.
-const SEARCH_TIME: Duration = Duration::from_secs(30);
+const SEARCH_TIME: Duration = Duration::from_mins(1);
 
 /// How the log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
