@@ -19,6 +19,7 @@ pub mod field_name;
 pub mod grant;
 pub mod host_pattern;
 pub mod ids;
+pub mod json_depth;
 pub mod loopback;
 pub mod oauth_error;
 pub mod pkce;

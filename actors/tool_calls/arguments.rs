@@ -5,8 +5,10 @@
 //! then checked against the very schema that clients are shown.
 
 use super::catalog::CatalogEntry;
+use super::field_names::check_names;
 use super::redaction::{REDACTED, is_sensitive, redact};
 use super::sensitive_texts::SensitiveTexts;
+use crate::model::json_depth::read_composed;
 use crate::model::schema::{Format, TypeDefinition, TypeKind};
 use crate::model::sql_value::SqlValue;
 use crate::model::tool::Parameter;
@@ -149,10 +151,20 @@ impl CompiledParameters {
     }
 }
 
+/// The longest error that repeats a value.
+const ERROR_BYTES_MAX: usize = 1_000;
+
+/// What is said of names that may be secret.
+const AMBIGUOUS: &str = "the names of its fields are not those that are declared, or not different enough";
+
 impl CompiledParameter {
     fn check(&self, value: Value) -> Result<Value, ArgumentError> {
         let (name, of) = (&self.parameter.name, &self.parameter.of);
         let value = coerce(value, of);
+        check_names(&value, Some(of)).map_err(|why| {
+            let why = if self.is_sensitive { AMBIGUOUS.to_owned() } else { why };
+            ArgumentError::Invalid { name: name.clone(), why }
+        })?;
         if let Some(allowed) = &of.enumeration
             && !allowed.iter().any(|allowed| is_same(allowed, &value))
         {
@@ -164,7 +176,8 @@ impl CompiledParameter {
             Err(error) => {
                 let place = error.instance_path().to_string();
                 // What is sensitive is not repeated in an error text.
-                let text = if self.is_sensitive { error.masked().to_string() } else { error.to_string() };
+                let text = Some(error.to_string()).filter(|text| !self.is_sensitive && text.len() <= ERROR_BYTES_MAX);
+                let text = text.unwrap_or_else(|| error.masked().to_string());
                 let why = if place.is_empty() { text } else { format!("at {place}: {text}") };
                 Err(ArgumentError::Invalid { name: name.clone(), why })
             }
@@ -211,12 +224,12 @@ fn coerce(value: Value, of: &TypeDefinition) -> Value {
             "false" | "no" | "0" => Value::Bool(false),
             _ => Value::String(text),
         },
-        (TypeKind::Array, Value::String(text)) => match serde_json::from_str(&text) {
-            Ok(list @ Value::Array(_)) => coerce(list, of),
+        (TypeKind::Array, Value::String(text)) => match read_composed(&text) {
+            Some(list @ Value::Array(_)) => coerce(list, of),
             _ => Value::String(text),
         },
-        (TypeKind::Object, Value::String(text)) => match serde_json::from_str(&text) {
-            Ok(object @ Value::Object(_)) => coerce(object, of),
+        (TypeKind::Object, Value::String(text)) => match read_composed(&text) {
+            Some(object @ Value::Object(_)) => coerce(object, of),
             _ => Value::String(text),
         },
         (TypeKind::Array, Value::Array(items)) => match &of.items {

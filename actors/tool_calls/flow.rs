@@ -7,6 +7,7 @@ use super::shown_tokens::ShownTokens;
 use crate::audit_log::AuditLogHandle;
 use crate::model::audit_event::{AuditCaller, AuditEvent, OperationStatus, OperationType, PolicyDecision};
 use crate::model::endpoint::{EndpointForm, EndpointKind, SQL_ARGUMENT, SqlSource};
+use crate::model::json_depth::{DEPTH_MAX, is_within};
 use crate::model::policy::{Denial, Verdict};
 use crate::model::principal::Principal;
 use crate::model::secret::Secret;
@@ -289,7 +290,12 @@ fn is_error_class(text: &str) -> bool {
 fn recorded(entry: &CatalogEntry, value: &Arc<Value>) -> Option<Arc<Value>> {
     match entry.definition.form {
         EndpointForm::SqlTool(_) => None,
-        EndpointForm::Tool | EndpointForm::Resource(_) | EndpointForm::Prompt(_) => Some(entry.result.redacted(value)),
+        EndpointForm::Tool | EndpointForm::Resource(_) | EndpointForm::Prompt(_) => {
+            let value = entry.result.redacted(value);
+            // Whoever reads the log could not read a line that goes deeper.
+            let is_readable = is_within(&value, DEPTH_MAX);
+            Some(if is_readable { value } else { Arc::new(Value::String(value.to_string())) })
+        }
     }
 }
 

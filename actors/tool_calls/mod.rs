@@ -6,6 +6,7 @@
 
 mod arguments;
 mod catalog;
+mod field_names;
 mod flow;
 mod handle;
 mod messages;

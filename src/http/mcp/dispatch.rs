@@ -3,8 +3,9 @@
 use super::McpState;
 use super::answer::Answer;
 use super::documents::Documents;
-use super::envelope::{MessageId, Params, text};
+use super::envelope::{MessageId, Params};
 use super::error::Fault;
+use super::raw_json::RawJson;
 use super::revision::Era;
 use super::subscription::Subscription;
 use super::{reads, tools};
@@ -14,7 +15,6 @@ use mxcp_actors::mcp_sessions::McpSession;
 use mxcp_actors::model::endpoint::EndpointKind;
 use mxcp_actors::model::principal::Principal;
 use mxcp_actors::tool_calls::{CallTool, CallToolError, CatalogEntry, ToolResult};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Request<'_> {
             (Era::Legacy, "ping") => ready("{}"),
             (Era::Legacy, "initialize") => {
                 let requested =
-                    self.params.protocol_version.and_then(text).ok_or_else(|| {
+                    self.params.protocol_version.and_then(RawJson::text).ok_or_else(|| {
                         Fault::InvalidParams("params.protocolVersion is missing or no string".to_owned())
                     })?;
                 let (revision, result) = documents.initialized(&requested);
@@ -93,7 +93,7 @@ impl Request<'_> {
             EndpointKind::Tool | EndpointKind::Prompt => (self.params.name, "name"),
             EndpointKind::Resource => (self.params.uri, "uri"),
         };
-        let subject = member.and_then(text).map(String::from);
+        let subject = member.and_then(RawJson::text).map(String::from);
         subject.ok_or_else(|| Fault::InvalidParams(format!("params.{key} is missing or no string")))
     }
 
@@ -135,7 +135,7 @@ impl Request<'_> {
     }
 }
 
-fn read_arguments(json: Option<&RawValue>) -> Result<Map<String, Value>, Fault> {
+fn read_arguments(json: Option<RawJson<'_>>) -> Result<Map<String, Value>, Fault> {
     match json {
         None => Ok(Map::new()),
         // Some clients write out what they leave out.

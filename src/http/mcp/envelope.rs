@@ -1,9 +1,9 @@
 //! JSON-RPC 2.0 as MCP uses it: one message per POST, read once, without copying its parts.
 
 use super::error::Fault;
+use super::raw_json::{NoMembers, RawJson};
 use serde::ser::Error as _;
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
 /// A message that a client may send. Its parts borrow from the body.
@@ -39,7 +39,7 @@ impl MessageId {
     }
 
     /// Takes a string or a whole number; `None` for anything else, null included.
-    pub(super) fn parse(json: &RawValue) -> Option<Self> {
+    pub(super) fn parse(json: RawJson<'_>) -> Option<Self> {
         let text = json.get();
         let is_whole_number = || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         (text.starts_with('"') || is_whole_number()).then(|| Self(text.into()))
@@ -48,54 +48,46 @@ impl MessageId {
 
 impl Serialize for MessageId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
-        json.serialize(serializer)
+        match self.0.parse::<i128>() {
+            Ok(number) => serializer.serialize_i128(number),
+            Err(_) => {
+                let text: Cow<'_, str> = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+                serializer.serialize_str(&text)
+            }
+        }
     }
 }
 
 /// What methods of this server look at. Everything is kept as JSON text: a part of the wrong
 /// type is the fault of the method that needs it, not of the message.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Params<'a> {
-    #[serde(rename = "_meta", borrow)]
-    pub(super) meta: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) uri: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) arguments: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) cursor: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) protocol_version: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) request_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) notifications: Option<&'a RawValue>,
+    pub(super) meta: Option<RawJson<'a>>,
+    pub(super) name: Option<RawJson<'a>>,
+    pub(super) uri: Option<RawJson<'a>>,
+    pub(super) arguments: Option<RawJson<'a>>,
+    pub(super) cursor: Option<RawJson<'a>>,
+    pub(super) protocol_version: Option<RawJson<'a>>,
+    pub(super) request_id: Option<RawJson<'a>>,
+    pub(super) notifications: Option<RawJson<'a>>,
 }
 
-/// The members of a message, whatever kind it is.
-#[derive(Deserialize)]
-struct Members<'a> {
-    #[serde(borrow)]
-    jsonrpc: Option<&'a RawValue>,
-    // A null identifier must be told from none, so `Option` alone does not do.
-    #[serde(default, borrow, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow)]
-    params: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(default, borrow, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl<'a> Params<'a> {
+    /// # Errors
+    /// When they are no object, or have one of these members twice.
+    fn read(json: RawJson<'a>) -> Result<Self, Fault> {
+        let names = ["_meta", "name", "uri", "arguments", "cursor", "protocolVersion", "requestId", "notifications"];
+        let members = json.members(names).map_err(|why| {
+            Fault::MalformedParams(match why {
+                NoMembers::NotAnObject => "params must be an object".to_owned(),
+                NoMembers::Repeated => "a member of params is given twice".to_owned(),
+            })
+        })?;
+        // Some clients write out what they leave out.
+        let [meta, name, uri, arguments, cursor, protocol_version, request_id, notifications] =
+            members.map(|member| member.and_then(RawJson::unless_null));
+        Ok(Self { meta, name, uri, arguments, cursor, protocol_version, request_id, notifications })
+    }
 }
 
 /// Why a body is no message, and the identifier if that could be read.
@@ -112,32 +104,31 @@ impl<'a> Message<'a> {
             Some(b'[') => return Err((None, not_a_message("batches are not supported; send one message per POST"))),
             Some(_) | None => return Err((None, Fault::NotJson)),
         }
-        let members: Members<'a> = serde_json::from_slice(body).map_err(|error| {
-            let fault = if error.is_data() { not_a_message("a member is given twice") } else { Fault::NotJson };
-            (None, fault)
-        })?;
-        let id = members.id.and_then(MessageId::parse);
-        Self::from_members(&members, id.clone()).map_err(|fault| (id, fault))
+        let json = RawJson::parse(body).map_err(|fault| (None, fault))?;
+        let members = json.members(["jsonrpc", "id", "method", "params", "result", "error"]);
+        let members = members.map_err(|_| (None, not_a_message("a member is given twice")))?;
+        let [_, id, ..] = members;
+        let id = id.and_then(MessageId::parse);
+        Self::from_members(members, id.clone()).map_err(|fault| (id, fault))
     }
 
-    fn from_members(members: &Members<'a>, id: Option<MessageId>) -> Result<Self, Fault> {
-        if members.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+    fn from_members(
+        [version, given_id, method, params, result, error]: [Option<RawJson<'a>>; 6],
+        id: Option<MessageId>,
+    ) -> Result<Self, Fault> {
+        if version.is_none_or(|version| version.get() != "\"2.0\"") {
             return Err(not_a_message("the member jsonrpc must be \"2.0\""));
         }
-        if members.result.is_some() || members.error.is_some() {
+        if result.is_some() || error.is_some() {
             return Err(not_a_message("this server asks nothing of clients, so it takes no answers"));
         }
-        let method = members.method.ok_or_else(|| not_a_message("the member method is missing"))?;
-        let method = text(method).ok_or_else(|| not_a_message("the member method must be a string"))?;
-        let params = match members.params {
-            None => Params::default(),
-            Some(json) if json.get().starts_with('{') => serde_json::from_str(json.get())
-                .map_err(|_| Fault::MalformedParams("a member of params is given twice".to_owned()))?,
-            Some(_) => return Err(Fault::MalformedParams("params must be an object".to_owned())),
-        };
+        let method = method.ok_or_else(|| not_a_message("the member method is missing"))?;
+        let method = method.text().ok_or_else(|| not_a_message("the member method must be a string"))?;
+        let params = params.and_then(RawJson::unless_null).map_or_else(|| Ok(Params::default()), Params::read)?;
         match id {
             Some(id) => Ok(Self::Request { id, method, params }),
-            None if members.id.is_none() => Ok(Self::Notification { method, params }),
+            // A null identifier is told from none.
+            None if given_id.is_none() => Ok(Self::Notification { method, params }),
             None => Err(not_a_message("the member id must be a string or a whole number")),
         }
     }
@@ -145,16 +136,6 @@ impl<'a> Message<'a> {
 
 fn not_a_message(why: &'static str) -> Fault {
     Fault::NotAMessage(why)
-}
-
-/// The text of a JSON string, borrowed where it has no escapes; `None` for any other value.
-pub(super) fn text(json: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = json.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(json.get()).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
 }
 
 #[cfg(test)]

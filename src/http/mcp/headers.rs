@@ -1,12 +1,12 @@
 //! Headers that repeat parts of the body for routers on the way, and must therefore agree with
 //! it (MCP 2026-07-28, streamable HTTP, request metadata).
 
-use super::envelope::{Params, text};
+use super::envelope::Params;
 use super::error::Fault;
+use super::raw_json::RawJson;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Names the session of a legacy client.
@@ -82,13 +82,13 @@ pub(super) fn agree(which: Mirrored, header: Option<&str>, body: &str) -> Result
 /// When one is missing or says something else than the body.
 pub(super) fn agree_with_body(headers: &HeaderMap, method: &str, params: &Params<'_>) -> Result<(), Fault> {
     agree(Mirrored::Method, single(headers, Mirrored::Method)?, method)?;
-    let Some(name) = named_in(method, params).and_then(text) else { return Ok(()) };
+    let Some(name) = named_in(method, params).and_then(RawJson::text) else { return Ok(()) };
     let header = single(headers, Mirrored::Name)?.map(decode).transpose()?;
     agree(Mirrored::Name, header.as_deref(), &name)
 }
 
 /// The part of the body that `Mcp-Name` repeats.
-fn named_in<'a>(method: &str, params: &Params<'a>) -> Option<&'a RawValue> {
+fn named_in<'a>(method: &str, params: &Params<'a>) -> Option<RawJson<'a>> {
     match method {
         "tools/call" | "prompts/get" => params.name,
         "resources/read" => params.uri,

@@ -23,6 +23,7 @@ mod error;
 mod headers;
 mod listings;
 mod open_stream;
+mod raw_json;
 mod reads;
 mod revision;
 mod slots;

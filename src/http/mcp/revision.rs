@@ -4,12 +4,11 @@
 //! modern); `initialize` opens the way of the revisions before it (legacy). One URL serves both
 //! (MCP 2026-07-28, versioning and compatibility).
 
-use super::envelope::{Params, text};
+use super::envelope::Params;
 use super::error::Fault;
 use super::headers::{self, Mirrored};
+use super::raw_json::RawJson;
 use actix_web::http::header::HeaderMap;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 /// The revision that is spoken without a handshake.
 const MODERN: &str = "2026-07-28";
@@ -33,14 +32,9 @@ pub(super) fn negotiate(requested: &str) -> &'static str {
     SUPPORTED.into_iter().find(|known| *known == requested && *known != MODERN).unwrap_or(LATEST_LEGACY)
 }
 
-/// What `_meta` says of the protocol.
-#[derive(Debug, Default, Deserialize)]
-struct ProtocolMeta<'a> {
-    #[serde(rename = "io.modelcontextprotocol/protocolVersion", borrow)]
-    version: Option<&'a RawValue>,
-    #[serde(rename = "io.modelcontextprotocol/clientCapabilities", borrow)]
-    capabilities: Option<&'a RawValue>,
-}
+/// The keys of `_meta` that say something of the protocol.
+const PROTOCOL_META: [&str; 2] =
+    ["io.modelcontextprotocol/protocolVersion", "io.modelcontextprotocol/clientCapabilities"];
 
 /// Tells the era of a request, and checks everything that its era asks of its headers and its
 /// `_meta` before the method is looked at.
@@ -50,19 +44,18 @@ struct ProtocolMeta<'a> {
 /// what every modern request must have.
 pub(super) fn judge_request(headers: &HeaderMap, method: &str, params: &Params<'_>) -> Result<Era, Fault> {
     let header = headers::single(headers, Mirrored::ProtocolVersion)?;
-    let meta = match params.meta {
-        None => ProtocolMeta::default(),
-        Some(json) => serde_json::from_str(json.get())
-            .map_err(|_| Fault::MalformedParams("params._meta must be an object, each key given once".to_owned()))?,
-    };
-    if let Some(version) = meta.version {
-        let version = text(version).ok_or_else(|| missing_meta("protocolVersion"))?;
+    let meta = params.meta.map_or(Ok([None; 2]), |meta| meta.members(PROTOCOL_META));
+    let meta =
+        meta.map_err(|_| Fault::MalformedParams("params._meta must be an object, each key given once".to_owned()))?;
+    let [version, capabilities] = meta.map(|member| member.and_then(RawJson::unless_null));
+    if let Some(version) = version {
+        let version = version.text().ok_or_else(|| missing_meta("protocolVersion"))?;
         headers::agree(Mirrored::ProtocolVersion, header, &version)?;
         if version != MODERN {
             return Err(Fault::UnsupportedVersion(version.into_owned()));
         }
         headers::agree_with_body(headers, method, params)?;
-        if meta.capabilities.is_none_or(|json| !json.get().starts_with('{')) {
+        if capabilities.is_none_or(|json| !json.get().starts_with('{')) {
             return Err(missing_meta("clientCapabilities"));
         }
         return Ok(Era::Modern);

@@ -114,15 +114,15 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::mcp::raw_json::RawJson;
     use rmcp::model::{
         RequestId, SubscriptionsAcknowledgedNotificationParams, SubscriptionsListenResult,
         SubscriptionsListenResultMeta,
     };
-    use serde_json::value::RawValue;
     use serde_json::{Value, json};
 
     fn subscription(id: &str) -> Subscription {
-        let id = MessageId::parse(&RawValue::from_string(id.to_owned()).unwrap()).unwrap();
+        let id = MessageId::parse(RawJson::parse(id.as_bytes()).unwrap()).unwrap();
         Subscription { id, honored: SubscriptionFilter::builder().tools_list_changed().build() }
     }
 
