@@ -82,9 +82,22 @@ fn attacks(takes: Takes) -> Vec<Attack> {
         ),
         attack("deep lists", JSON, &nested("[", "]")),
         attack("deep objects", JSON, &nested("{\"a\":", "}")),
+        attack("texts that would be JSON again, with a level of their own", JSON, &texts_of_texts()),
         attack("a megabyte", right, &vec![b'x'; 1_000_000]),
         attack("ten megabytes", right, &vec![b'{'; 10_000_000]),
     ]
+}
+
+/// Nested lists, at whose end stands a text with further ones under a key that some readers of JSON
+/// take for a sign to read it.
+fn texts_of_texts() -> Vec<u8> {
+    let nested = |inner: &str| format!("{}{inner}{}", "[".repeat(100), "]".repeat(100));
+    let within = |inner: &str| {
+        let text = serde_json::to_string(inner).unwrap();
+        nested(&format!("{{\"$serde_json::private::RawValue\":{text}}}"))
+    };
+    let value = (0..10).fold(nested(""), |inner, _| within(&inner));
+    format!("{{\"redirect_uris\": 1, \"zzz\": {value}}}").into_bytes()
 }
 
 /// An answer that says no in the usual form. Whoever is sent a page gets one that explains.

@@ -563,3 +563,83 @@ fn explain_takes_the_uri_of_a_resource_and_says_which_keys_of_a_user_are_none() 
     let both = explain(&["users://42/profile", "-p", "id=41"]);
     assert!(both.status.code() == Some(1) && json_of(&both).to_string().contains("leave out --param"), "{both:?}");
 }
+
+/// What a call of `tool` with these arguments is answered, as text.
+async fn answer_to(app: &TestApp, token: &str, tool: &str, arguments: Value) -> String {
+    let params = json!({"name": tool, "arguments": arguments});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    let request = app.mcp(&body).bearer_auth(token).header("mcp-protocol-version", "2025-06-18");
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn no_field_in_another_case_passes_what_rules_and_schemas_say_of_it() {
+    let mut setup = stateless();
+    let field = json!({"type": "string", "enum": ["safe", "bad"]});
+    let object = json!({"type": "object", "properties": {"x": field}});
+    for (name, of, sql) in [
+        ("one", object.clone(), "SELECT $o.x AS seen"),
+        ("many", json!({"type": "array", "items": object}), "SELECT list_transform($o, lambda e: e.x)[1] AS seen"),
+    ] {
+        let condition = if name == "one" { "has(o.x) && o.x == 'bad'" } else { "o.exists(e, e.x == 'bad')" };
+        let mut parameter = of;
+        parameter["name"] = json!("o");
+        parameter["description"] = json!("what");
+        setup.tools.insert(
+            name,
+            json!({
+                "parameters": [parameter], "source": {"code": sql},
+                "policies": {"input": [{"condition": condition, "action": "deny", "reason": "not that"}]},
+            }),
+        );
+    }
+    let app = TestApp::with(setup).await;
+    let token = OAuthClient::register(&app).await.tokens(&app, "ada").await.access;
+    for (object, said) in [
+        (json!({"x": "safe"}), "safe"),
+        (json!({"x": "bad"}), "not that"),
+        (json!({"X": "bad", "x": "safe"}), "the field 'X' must be written 'x'"),
+        (json!({"X": "neither", "x": "safe"}), "the field 'X' must be written 'x'"),
+        (json!({"x": "safe", "y": 1, "Y": 2}), "the field 'Y' is there twice"),
+    ] {
+        let one = answer_to(&app, &token, "one", json!({"o": object})).await;
+        assert!(one.contains(said) && !one.contains("seen\\\": \\\"bad"), "{object}: {one}");
+        let many = answer_to(&app, &token, "many", json!({"o": [object]})).await;
+        assert!(many.contains(said) && !many.contains("seen\\\": \\\"bad"), "{object}: {many}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_nested_so_deeply_that_the_log_cannot_be_read() {
+    let mut setup = stateless();
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let deep = nested(120).to_string();
+    setup = setup.with_tool("deep", &format!("SELECT '{deep}'::JSON AS deep"));
+    setup.tools.insert(
+        "takes",
+        json!({
+            "parameters": [{"name": "o", "type": "array", "description": "anything"}],
+            "source": {"code": "SELECT len($o) AS n"},
+        }),
+    );
+    let app = TestApp::with(setup).await;
+    let token = OAuthClient::register(&app).await.tokens(&app, "ada").await.access;
+    let refused = answer_to(&app, &token, "takes", json!({"o": nested(100)})).await;
+    assert!(refused.contains("nested more than 64 levels deep"), "{refused}");
+    // As a text the same is no list.
+    let refused = answer_to(&app, &token, "takes", json!({"o": deep})).await;
+    assert!(refused.contains("Error validating parameter 'o'"), "{refused}");
+    assert!(answer_to(&app, &token, "deep", json!({})).await.contains("\"isError\":false"));
+    let records = records_of(&app, "takes").len() + records_of(&app, "deep").len();
+    assert_eq!(records, 2, "{:?}", app.audit());
+}
+
+#[tokio::test]
+async fn a_json_column_comes_out_as_it_is() {
+    let column = r#"{"$serde_json::private::RawValue":"[1,2]"}"#;
+    let app = TestApp::with(stateless().with_tool("json", &format!("SELECT '{column}'::JSON AS j"))).await;
+    let token = OAuthClient::register(&app).await.tokens(&app, "ada").await.access;
+    let answer: Value = serde_json::from_str(&answer_to(&app, &token, "json", json!({})).await).unwrap();
+    let row: Value = serde_json::from_str(text(&answer["result"])).unwrap();
+    assert_eq!(row["j"].to_string(), column, "{answer}");
+}

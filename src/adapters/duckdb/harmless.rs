@@ -12,7 +12,7 @@ const SYNTAX: &str = "+ - * / // % ^ ** & | ~ << >> ! !~~ ~~ ~~~ ~~* !~~* @ ^@ @
     <-> <=> like_escape ilike_escape not_like_escape not_ilike_escape regexp_full_match \
     array_extract array_slice list_extract list_element list_slice list_value list_pack struct_extract struct_extract_at \
     struct_pack row map map_extract map_extract_value element_at map_from_entries array_value union_value \
-    list_transform list_filter list_reduce array_transform array_filter array_reduce list_apply array_apply apply filter reduce \
+    list_transform list_filter array_transform array_filter list_apply array_apply apply filter \
     list_contains contains coalesce ifnull nullif if case operator";
 
 /// Numbers.
@@ -47,7 +47,7 @@ const NESTED: &str = "array_length cardinality flatten array_cat array_concat li
     array_has array_has_all array_has_any list_has list_has_all list_has_any array_indexof array_position list_indexof \
     list_position array_distinct list_distinct array_unique list_unique array_sort list_sort array_reverse_sort \
     list_reverse_sort list_grade_up array_grade_up list_reverse array_reverse array_intersect list_intersect list_select \
-    array_select list_where array_where list_zip array_zip list_aggregate list_aggr array_aggregate array_aggr aggregate \
+    array_select list_where array_where list_zip array_zip \
     list_sum list_avg list_min list_max list_count list_any_value list_first list_last list_median list_mode list_product \
     list_stddev_pop list_stddev_samp list_var_pop list_var_samp list_bool_and list_bool_or map_concat map_contains \
     map_contains_entry map_contains_value map_entries map_keys map_values struct_insert struct_update struct_keys \

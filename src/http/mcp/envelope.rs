@@ -48,13 +48,11 @@ impl MessageId {
 
 impl Serialize for MessageId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.parse::<i128>() {
-            Ok(number) => serializer.serialize_i128(number),
-            Err(_) => {
-                let text: Cow<'_, str> = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
-                serializer.serialize_str(&text)
-            }
+        if let Ok(number) = self.0.parse::<i128>() {
+            return serializer.serialize_i128(number);
         }
+        let text: String = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        serializer.serialize_str(&text)
     }
 }
 

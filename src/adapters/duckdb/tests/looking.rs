@@ -98,6 +98,8 @@ async fn nothing_else_is_run() {
         "SELECT printf('%500000000d', 1)",
         "SELECT bitstring('1', 1000000000)",
         "SELECT levenshtein('a', 'b')",
+        "SELECT list_aggregate(['a', 'b'], 'string_agg', 'x')",
+        "SELECT list_reduce(['a', 'b'], lambda a, b: a || b)",
         "SELECT damerau_levenshtein('a', 'b')",
         "WITH a AS (SELECT 'x' AS s) SELECT replace(s, 'x', s) FROM a",
         "WITH a AS (SELECT 'x' AS s) SELECT string_agg('y', s) FROM a GROUP BY s",
