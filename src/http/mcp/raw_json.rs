@@ -156,6 +156,40 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    /// Any JSON, with names and texts that look like other parts of it.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let text = "[a-c{}\\[\\],:\"\\\\ \n]{0,6}";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 5, move |inner| {
+            let fields = prop::collection::vec((text, inner.clone()), 0..5);
+            prop_oneof![
+                prop::collection::vec(inner, 0..5).prop_map(Value::from),
+                fields.prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_object_is_split_as_the_library_reads_it(
+            a in any_json(), b in any_json(), other in any_json(), is_pretty in any::<bool>(),
+        ) {
+            let object = serde_json::json!({"a": a, "x{\"": other, "b": b});
+            let text = if is_pretty { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) };
+            let text = text.unwrap();
+            let parts = RawJson::parse(text.as_bytes()).unwrap().members(["a", "b", "x{\"", "c"]).unwrap();
+            let read = parts.map(|part| part.map(|part| serde_json::from_str::<Value>(part.get()).unwrap()));
+            prop_assert_eq!(read, [Some(a), Some(b), Some(other), None]);
+        }
+    }
 
     #[test]
     fn members_are_found_as_they_were_written() {
