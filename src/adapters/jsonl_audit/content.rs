@@ -107,6 +107,11 @@ impl Seek for SeekableContent {
     }
 }
 
+/// Whether what was read is not what gzip writes, rather than the disk refusing.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof)
+}
+
 /// Whether the file at `path` is a compressed segment, by its name.
 pub(super) fn is_compressed(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(GZIP_SUFFIX.as_bytes())

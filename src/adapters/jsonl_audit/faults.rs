@@ -28,8 +28,8 @@ pub enum FaultKind {
     /// What stands before the first line is not there, and nothing tells of its removal.
     #[error("the beginning of the log is missing, and nothing tells that it was removed for its age")]
     BeginningMissing,
-    /// Among chained lines stands one that is not.
-    #[error("the line carries no hash, or is not a record")]
+    /// A line is not chained where every record is.
+    #[error("the line carries no hash where every record has one, or is not a record")]
     NotChained,
     /// The file ends in the middle of a line, and is not the last.
     #[error("the last line is not whole")]
@@ -115,7 +115,7 @@ pub struct Fault {
 pub struct Verification {
     /// Records whose place in the chain was checked.
     pub records: u64,
-    /// Lines from before there was a chain.
+    /// Lines of the single file of older versions, from before there was a chain: nothing proves them.
     pub unchained: u64,
     /// Files.
     pub files: u64,

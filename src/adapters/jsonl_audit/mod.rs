@@ -30,6 +30,7 @@ mod sieve;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unchained;
 mod verification;
 mod whole_file;
 mod writer;

@@ -143,6 +143,11 @@ impl Segments {
         path
     }
 
+    /// Whether `path` is the single file of older versions, and no segment.
+    pub(super) fn is_single_file(&self, path: &Path) -> bool {
+        path == self.path || path == compressed(&self.path)
+    }
+
     /// When the segment at `path` was begun, by its name, as far as that tells.
     pub(super) fn begun_at(&self, path: &Path) -> Option<Timestamp> {
         let (name, _) = self.parse(path.file_name()?.to_str()?)?;

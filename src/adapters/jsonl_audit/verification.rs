@@ -2,12 +2,13 @@
 
 use super::AuditFileError;
 use super::chain::{ChainedLine, Link, RecordHash, beginning};
-use super::content::SegmentContent;
+use super::content::{SegmentContent, is_damage};
 use super::faults::{Fault, FaultKind, Verification};
 use super::head::Head;
 use super::notices::{HEAD_MISSING, RemovedSegment, SEGMENTS_REMOVED, name_of};
 use super::retention;
 use super::segments::Segments;
+use super::unchained::ChainBegin;
 use mxcp_actors::model::audit_event::OperationType;
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,6 +56,13 @@ struct Place<'a> {
     line: u64,
 }
 
+/// What is known of a segment before it is read.
+#[derive(Clone, Copy)]
+struct Standing {
+    is_single_file: bool,
+    is_newest: bool,
+}
+
 /// A check under way.
 #[derive(Debug)]
 struct Check {
@@ -65,6 +73,7 @@ struct Check {
     /// What was noted elsewhere and was not met yet.
     expected: Vec<Link>,
     last: Option<Link>,
+    chain_begin: ChainBegin,
     /// What the first chained line is tied to.
     beginning: Option<(RecordHash, Fault)>,
     /// The last hashes of segments that were removed for their age.
@@ -90,6 +99,7 @@ impl Check {
             is_head_unreadable,
             expected: expected.to_owned(),
             last: None,
+            chain_begin: ChainBegin::default(),
             beginning: None,
             removed: HashSet::new(),
         };
@@ -101,10 +111,12 @@ impl Check {
         let mut oldest_first = segments.newest_first()?;
         oldest_first.reverse();
         let count = oldest_first.len();
+        self.chain_begin = ChainBegin::find(segments, &oldest_first)?;
         for (at, path) in oldest_first.iter().enumerate() {
             let content = SegmentContent::open(path).map_err(AuditFileError::refused("open the audit file", path))?;
             let Some(content) = content else { return Ok(Completeness::Outdated) };
-            self.read_segment(path, content, at + 1 == count)?;
+            let standing = Standing { is_single_file: segments.is_single_file(path), is_newest: at + 1 == count };
+            self.read_segment(path, content, standing)?;
         }
         self.read_notes(segments)?;
         self.judge_ends(oldest_first.last(), &segments.head_path())?;
@@ -118,7 +130,7 @@ impl Check {
         Ok(())
     }
 
-    fn read_segment(&mut self, path: &Path, content: SegmentContent, is_newest: bool) -> Result<(), AuditFileError> {
+    fn read_segment(&mut self, path: &Path, content: SegmentContent, standing: Standing) -> Result<(), AuditFileError> {
         self.found.files += 1;
         let name = name_of(path);
         let mut reader = BufReader::with_capacity(BLOCK, content);
@@ -138,30 +150,29 @@ impl Check {
             self.found.bytes += u64::try_from(line.len()).unwrap_or(0);
             let place = Place { file: &name, line: number };
             match line.strip_suffix(b"\n") {
-                Some(line) => self.read_line(place, line),
-                None if is_newest => self.found.is_end_torn = true,
-                None => self.read_torn(place, &line),
+                Some(line) => match ChainedLine::parse(line) {
+                    Some(chained) => self.read_line(place, line, &chained),
+                    None => self.read_unchained(place, line, standing),
+                },
+                None if standing.is_newest => self.found.is_end_torn = true,
+                None if standing.is_single_file && ChainedLine::parse(&line).is_none() => {
+                    self.read_unchained(place, &line, standing);
+                }
+                None => self.complain(place, None, FaultKind::Torn),
             }
         }
     }
 
-    fn read_torn(&mut self, place: Place<'_>, line: &[u8]) {
-        if self.last.is_some() || ChainedLine::parse(line).is_some() {
-            self.complain(place, None, FaultKind::Torn);
-        } else {
+    fn read_unchained(&mut self, place: Place<'_>, text: &[u8], standing: Standing) {
+        let is_from_before = self.last.is_none() && self.chain_begin.admits(text);
+        if standing.is_single_file && is_from_before {
             self.found.unchained += 1;
+        } else {
+            self.complain(place, None, FaultKind::NotChained);
         }
     }
 
-    fn read_line(&mut self, place: Place<'_>, text: &[u8]) {
-        let Some(chained) = ChainedLine::parse(text) else {
-            if self.last.is_some() {
-                self.complain(place, None, FaultKind::NotChained);
-            } else {
-                self.found.unchained += 1;
-            }
-            return;
-        };
+    fn read_line(&mut self, place: Place<'_>, text: &[u8], chained: &ChainedLine<'_>) {
         let link = chained.link;
         self.found.records += 1;
         if chained.is_whole() {
@@ -169,7 +180,7 @@ impl Check {
         } else {
             self.complain(place, Some(link.sequence), FaultKind::Changed);
         }
-        self.check_place(place, &chained);
+        self.check_place(place, chained);
         self.check_head(place, link);
         self.check_expected(place, link);
         self.found.first_sequence.get_or_insert(link.sequence);
@@ -284,9 +295,4 @@ impl Check {
             self.found.more_faults += 1;
         }
     }
-}
-
-/// Whether what was read is not what gzip writes, rather than the disk refusing.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof)
 }

@@ -189,14 +189,12 @@ pub(super) fn date_and_time(timestamp: &str) -> String {
     parts.map_or_else(|| printable(timestamp), |(date, time)| format!("{date} {time}"))
 }
 
-/// `text` with everything escaped that could steer the terminal, forge a line or turn the
-/// direction of writing: names in the log were chosen by callers.
+/// `text` with everything escaped that could steer the terminal, forge a line, turn the direction
+/// of writing or stay unseen: names in the log were chosen by callers.
 pub(in crate::cli) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        let is_steering = character.is_control()
-            || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if is_steering {
+        if character.is_control() || is_unseen(character) {
             // Writing to a string does not fail.
             let _infallible = write!(safe, "{}", character.escape_unicode());
         } else {
@@ -204,4 +202,18 @@ pub(in crate::cli) fn printable(text: &str) -> String {
         }
     }
     safe
+}
+
+/// Whether `character` leaves no mark of its own, but may change what others look like.
+const fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }

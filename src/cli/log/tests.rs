@@ -213,6 +213,17 @@ fn a_name_that_a_caller_chose_cannot_steer_the_terminal_or_forge_a_line() {
 }
 
 #[test]
+fn what_nobody_sees_is_told_apart() {
+    for hidden in
+        ["\u{ad}", "\u{200b}", "\u{200d}", "\u{200f}", "\u{2060}", "\u{206f}", "\u{feff}", "\u{e0000}", "\u{e007f}"]
+    {
+        let escaped = hidden.escape_unicode();
+        assert_eq!(printable(&format!("ad{hidden}min")), format!("ad{escaped}min"));
+    }
+    assert_eq!(printable("é 漢字 ✅ \u{2010}\u{2070}"), "é 漢字 ✅ \u{2010}\u{2070}");
+}
+
+#[test]
 fn options_that_do_not_exist_are_refused() {
     for options in [
         ["--policy", "denied", ""],

@@ -65,8 +65,11 @@ fn as_text(found: &Verification, took: Duration) -> String {
         let _infallible = writeln!(text, "... and {untold} more faults");
     }
     if found.unchained > 0 {
-        let _infallible =
-            writeln!(text, "{} lines at the beginning are from before records were chained", found.unchained);
+        let _infallible = writeln!(
+            text,
+            "{} lines of the file of older versions are from before records were chained: nothing proves them",
+            found.unchained
+        );
     }
     if found.is_end_torn {
         text.push_str("the last line is not whole yet; if the server was killed, its next start repairs it\n");

@@ -18,6 +18,8 @@ async fn three_segments() -> Log {
     log
 }
 
+/// The single file of older versions.
+const OLD: &str = "logs-default.jsonl";
 const HEAD: &str = "logs-default.head";
 const FIRST: &str = "logs-default-20261123T100000.jsonl.gz";
 const SECOND: &str = "logs-default-20261123T110000.jsonl";
@@ -60,8 +62,7 @@ fn a_log_that_does_not_exist_is_whole() {
 #[actix::test]
 async fn the_chain_begins_after_records_of_older_versions() {
     let log = Log::new();
-    log.write("logs-default.jsonl", &line(0, "oldest", START));
-    log.write("logs-default-20261123T090000.jsonl", &(line(1, "old", START) + &line(2, "old", START)));
+    log.write(OLD, &(line(0, "oldest", START) + &line(1, "old", START) + &line(2, "old", START)));
     let store = log.open(START, LARGE);
     assert_eq!(store.last_sequence().await, Ok(2));
     append(&store, 3, "new").await;
@@ -119,6 +120,42 @@ async fn a_line_that_somebody_added_is_found() {
     let log = three_segments().await;
     change_lines(&log, SECOND, |lines| lines.insert(1, line(5, "made up", START).trim_end().to_owned()));
     assert_eq!(faults(&log), [(SECOND.to_owned(), 2, None, FaultKind::NotChained)]);
+}
+
+#[actix::test]
+async fn a_line_that_somebody_added_before_the_first_record_is_found() {
+    let log = Log::new();
+    let store = log.open(START, LARGE);
+    append(&store, 1, "first").await;
+    store.sync().await.unwrap();
+    let first = log.files().remove(0);
+    let forged = line(0, "made up", "2020-01-01T00:00:00Z");
+    change_lines(&log, &first, |lines| lines.insert(0, forged.trim_end().to_owned()));
+    assert_eq!(faults(&log), [(first, 1, None, FaultKind::NotChained)]);
+    let log = three_segments().await;
+    let file = "logs-default-20200101T000000.jsonl";
+    log.write(file, &forged);
+    assert_eq!(faults(&log), [(file.to_owned(), 1, None, FaultKind::NotChained)]);
+    assert_eq!(found(&log).unchained, 0);
+    log.write(file, forged.trim_end());
+    assert_eq!(faults(&log), [(file.to_owned(), 1, None, FaultKind::Torn)]);
+}
+
+#[actix::test]
+async fn no_line_of_the_file_of_older_versions_is_younger_than_the_chain() {
+    let log = three_segments().await;
+    // The first chained record is compressed, and of that time.
+    let lines = [
+        line(0, "old", "2026-11-23T10:00:00Z"),
+        line(0, "just before", START),
+        line(0, "made up", "2026-11-23T10:07:12.000001Z"),
+        "not dated\n".to_owned(),
+        line(0, "old", "2026-11-23T12:07:11+02:00"),
+        line(0, "made up and torn", "2026-11-23T11:00:00Z").trim_end().to_owned(),
+    ];
+    log.write(OLD, &lines.concat());
+    assert_eq!(faults(&log), [3, 6].map(|number| (OLD.to_owned(), number, None, FaultKind::NotChained)));
+    assert_eq!(found(&log).unchained, 4);
 }
 
 #[actix::test]
@@ -209,7 +246,7 @@ async fn a_start_without_the_head_hides_nothing_before_a_record_tells_of_it() {
 #[actix::test]
 async fn a_log_of_older_versions_needs_no_head_and_gets_one_with_its_first_record() {
     let log = Log::new();
-    log.write("logs-default-20261123T090000.jsonl", &(line(1, "old", START) + &line(2, "old", START)));
+    log.write(OLD, &(line(1, "old", START) + &line(2, "old", START)));
     assert!(found(&log).is_intact());
     let store = log.open(START, LARGE);
     assert!(store.notices().await.unwrap().is_empty());
