@@ -149,8 +149,8 @@ fn report(
     let look = Look { layout: args.layout(screen), is_full: args.full, is_detailed: args.debug };
     let limit = args.limit_for(&filter);
     if args.follow {
-        follow::run(&reader, source.socket, &Wish::new(filter, limit, look, now)?, out)?;
-        return Ok(Report::text(""));
+        let has_all = follow::run(&reader, source.socket, &Wish::new(filter, limit, look, now)?, out)?;
+        return Ok(Report { is_failure: !has_all, ..Report::text("") });
     }
     let Some(limit) = limit else {
         let list = listing::Listing { reader: &reader, filter: &filter, look, is_json: args.json };
@@ -166,13 +166,18 @@ fn report(
     Ok(with_damage(report, &reader))
 }
 
-/// `report`, and which files could not be read: then it is no success.
+/// `report`, and what could not be read: then it is no success.
 fn with_damage(mut report: Report, reader: &JsonlAuditReader) -> Report {
-    for (_, error) in reader.damaged() {
+    for damage in reader.take_damage() {
         report.is_failure = true;
-        report.warnings.push(format!("{error}; its records are missing here: see mxcp log verify"));
+        report.warnings.push(with_advice(&damage));
     }
     report
+}
+
+/// What is said of `damage`, and what to do.
+fn with_advice(damage: &str) -> String {
+    format!("{damage}: see mxcp log verify")
 }
 
 impl LogArgs {

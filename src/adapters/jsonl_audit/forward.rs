@@ -1,11 +1,11 @@
 //! Reading the log from its begin, or from a number on.
 
 use super::AuditFileError;
-use super::damaged::Damaged;
+use super::damaged::{Damaged, UnreadableLines};
 use super::judge::{Judge, Verdict};
 use super::patience::Patience;
 use super::reader::open_from_begin;
-use super::search::{AGE_CHECK, warn_of_unreadable};
+use super::search::AGE_CHECK;
 use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
 use serde::Deserialize;
@@ -57,7 +57,10 @@ pub(super) fn visit_lines(
     let judge = Judge::new(filter);
     let needed = needed_segments(segments, &judge, filter.after, damaged);
     for path in needed.iter().rev() {
-        match visit_segment((&judge, patience), path, filter, visit) {
+        let mut unreadable = UnreadableLines::default();
+        let outcome = visit_segment((&judge, patience), path, filter, (visit, &mut unreadable));
+        damaged.note_lines(path, &unreadable);
+        match outcome {
             Ok(ControlFlow::Continue(())) => {}
             Ok(ControlFlow::Break(())) => break,
             Err(error) => damaged.note(path, error),
@@ -110,14 +113,14 @@ fn visit_segment(
     (judge, patience): (&Judge<'_>, &Patience),
     path: &Path,
     filter: &AuditFilter,
-    visit: &mut Look<'_>,
+    (visit, unreadable): (&mut Look<'_>, &mut UnreadableLines),
 ) -> Result<ControlFlow<()>, AuditFileError> {
     let Some(mut content) = open_from_begin(path)? else { return Ok(ControlFlow::Continue(())) };
     if let (Some(after), Some(file)) = (filter.after, content.plain()) {
         seek_after(file, after).map_err(AuditFileError::refused("read", path))?;
     }
     let mut lines = BufReader::with_capacity(BLOCK, content);
-    let (mut line, mut unreadable) = (Vec::new(), 0);
+    let mut line = Vec::new();
     let (mut flow, mut unchecked) = (ControlFlow::Continue(()), 0);
     while flow.is_continue() {
         line.clear();
@@ -135,11 +138,10 @@ fn visit_segment(
         let is_whole = line.pop_if(|last| *last == b'\n').is_some();
         match visit(judge, &line) {
             Some(next) => flow = next,
-            None if is_whole && !line.is_empty() => unreadable += 1,
+            None if is_whole && !line.is_empty() => unreadable.add(&line),
             None => {}
         }
     }
-    warn_of_unreadable(path, unreadable);
     Ok(flow)
 }
 

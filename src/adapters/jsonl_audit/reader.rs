@@ -1,6 +1,7 @@
 //! Reading the log, also while a daemon writes it.
 
 use super::backward::BackwardLines;
+use super::chain::ChainedLine;
 use super::content::{SeekableContent, SegmentContent};
 use super::damaged::Damaged;
 use super::patience::Patience;
@@ -14,8 +15,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Reads the files of the audit log and creates nothing. Lines that are not records are skipped
-/// with a warning, and files that cannot be read are passed over: what is damaged must not hide
-/// the rest. [`Self::damaged`] tells which were.
+/// with a warning, and records and files that cannot be read are passed over: what is damaged
+/// must not hide the rest. [`Self::take_damage`] tells which were.
 #[derive(Clone, Debug)]
 pub struct JsonlAuditReader {
     segments: Segments,
@@ -53,10 +54,10 @@ impl JsonlAuditReader {
         if self.patience.is_over() { Err(AuditFileError::TookTooLong) } else { Ok(result) }
     }
 
-    /// The files that could not be read so far, and why.
+    /// What could not be read since this was asked last, as sentences for people.
     #[must_use]
-    pub fn damaged(&self) -> Vec<(PathBuf, String)> {
-        self.damaged.told()
+    pub fn take_damage(&self) -> Vec<String> {
+        self.damaged.take_news()
     }
 
     /// The newest `limit` records that `filter` accepts, newest first; none when there is no
@@ -96,7 +97,8 @@ impl JsonlAuditReader {
         Ok(found)
     }
 
-    /// How many records `filter` accepts, of which kinds.
+    /// How many records `filter` accepts, of which kinds. Counts also what cannot be shown because
+    /// something that is not counted cannot be read.
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -165,11 +167,14 @@ impl JsonlAuditReader {
     }
 }
 
-/// The number of a segment's last record that can be read; zero when there is none.
+/// The number of a segment's last record; zero when there is none that tells it.
 fn last_number(path: &Path) -> Result<u64, AuditFileError> {
     let Some(content) = open_from_end(path)? else { return Ok(0) };
     let mut lines = BackwardLines::new(content).map_err(AuditFileError::refused("read", path))?;
     while let Some(line) = lines.next_line().map_err(AuditFileError::refused("read", path))? {
+        if let Some(chained) = ChainedLine::parse(line) {
+            return Ok(chained.link.sequence);
+        }
         if let Ok(record) = serde_json::from_slice::<AuditRecord>(line) {
             return Ok(record.sequence);
         }

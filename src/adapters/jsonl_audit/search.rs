@@ -2,7 +2,7 @@
 
 use super::AuditFileError;
 use super::backward::BackwardLines;
-use super::damaged::Damaged;
+use super::damaged::{Damaged, UnreadableLines};
 use super::judge::{Judge, Verdict};
 use super::patience::Patience;
 use super::reader::open_from_end;
@@ -22,6 +22,7 @@ struct Found {
     records: Vec<AuditRecord>,
     /// Whether nothing older can be wanted.
     is_end: bool,
+    unreadable: UnreadableLines,
     /// Why it could not be read to its begin.
     damage: Option<AuditFileError>,
 }
@@ -38,7 +39,9 @@ pub(super) fn newest(
     let judge = Judge::new(filter);
     // Most searches end in the newest segment, and more threads would read others for nothing.
     let Some((first, rest)) = segments.split_first() else { return Vec::new() };
-    let Found { mut records, is_end, damage } = search_segment(&judge, first, limit, &|| !patience.is_over());
+    let Found { mut records, is_end, unreadable, damage } =
+        search_segment(&judge, first, limit, &|| !patience.is_over());
+    damaged.note_lines(first, &unreadable);
     damaged.note_any(first, damage);
     let missing = limit.saturating_sub(records.len());
     if !is_end && missing > 0 {
@@ -58,11 +61,14 @@ pub(super) fn visit_newest(
     let judge = Judge::new(filter);
     for path in segments {
         let mut has_had_enough = false;
-        let outcome = walk_segment(&judge, path, &|| !patience.is_over(), &mut |record| {
+        let mut unreadable = UnreadableLines::default();
+        let mut visit = |record| {
             let flow = visit(record);
             has_had_enough = flow.is_break();
             flow
-        });
+        };
+        let outcome = walk_segment(&judge, path, &|| !patience.is_over(), (&mut visit, &mut unreadable));
+        damaged.note_lines(path, &unreadable);
         let is_end = outcome.unwrap_or_else(|error| {
             damaged.note(path, error);
             false
@@ -151,6 +157,7 @@ impl Results {
     fn into_records(self, segments: &[PathBuf], damaged: &Damaged) -> Vec<AuditRecord> {
         let mut records = Vec::new();
         for (path, found) in segments.iter().zip(self.outcomes.into_iter().map_while(|outcome| outcome)) {
+            damaged.note_lines(path, &found.unreadable);
             damaged.note_any(path, found.damage);
             records.extend(found.records);
             if found.is_end || records.len() >= self.limit {
@@ -168,13 +175,14 @@ fn search_segment(judge: &Judge<'_>, path: &Path, limit: usize, is_needed: &dyn 
     if limit == 0 {
         return Found::default();
     }
-    let outcome = walk_segment(judge, path, is_needed, &mut |record| {
+    let mut unreadable = UnreadableLines::default();
+    let mut visit = |record| {
         records.push(record);
         if records.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    match outcome {
-        Ok(is_end) => Found { records, is_end, damage: None },
-        Err(error) => Found { records, is_end: false, damage: Some(error) },
+    };
+    match walk_segment(judge, path, is_needed, (&mut visit, &mut unreadable)) {
+        Ok(is_end) => Found { records, is_end, unreadable, damage: None },
+        Err(error) => Found { records, is_end: false, unreadable, damage: Some(error) },
     }
 }
 
@@ -184,11 +192,11 @@ fn walk_segment(
     judge: &Judge<'_>,
     path: &Path,
     is_needed: &dyn Fn() -> bool,
-    visit: &mut dyn FnMut(AuditRecord) -> ControlFlow<()>,
+    (visit, unreadable): (&mut dyn FnMut(AuditRecord) -> ControlFlow<()>, &mut UnreadableLines),
 ) -> Result<bool, AuditFileError> {
     let Some(content) = open_from_end(path)? else { return Ok(false) };
     let mut lines = BackwardLines::new(content).map_err(AuditFileError::refused("read", path))?;
-    let (mut unreadable, mut unchecked, mut is_end) = (0_u64, 0, false);
+    let (mut unchecked, mut is_end) = (0, false);
     while let Some(line) = lines.next_line().map_err(AuditFileError::refused("read", path))? {
         let mut verdict = judge.judge(line);
         unchecked += 1;
@@ -208,20 +216,12 @@ fn walk_segment(
                 }
             }
             Verdict::Other => {}
-            Verdict::Unreadable => unreadable += 1,
+            Verdict::Unreadable => unreadable.add(line),
             Verdict::TooOld => {
                 is_end = true;
                 break;
             }
         }
     }
-    warn_of_unreadable(path, unreadable);
     Ok(is_end)
-}
-
-/// A torn line must not hide the others.
-pub(super) fn warn_of_unreadable(path: &Path, lines: u64) {
-    if lines > 0 {
-        tracing::warn!(file = %path.display(), lines, "skipped lines that are not audit records");
-    }
 }

@@ -111,8 +111,8 @@ impl JsonlAuditStore {
             let read = move || {
                 let _turn = turn;
                 let outcome = read(&reader);
-                for (file, error) in reader.damaged() {
-                    tracing::warn!(file = %file.display(), error, "passed over a damaged file of the audit log");
+                for damage in reader.take_damage() {
+                    tracing::warn!(damage, "something of the audit log cannot be read");
                 }
                 outcome
             };

@@ -1,4 +1,5 @@
 mod durability;
+mod unreadable;
 mod upkeep;
 mod verification;
 

@@ -24,6 +24,8 @@ const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) enum StreamEvent {
     /// A record.
     Record(Box<AuditRecord>),
+    /// A record of that number which this program cannot read.
+    Unreadable(u64),
     /// The log does not reach as far as was asked for: it has been begun anew.
     BegunAnew,
 }
@@ -87,6 +89,8 @@ impl LiveStream {
 #[derive(Debug, Default)]
 struct EventReader {
     line: Vec<u8>,
+    /// What the event is called that is being read, which is its number.
+    id: u64,
     is_anew: bool,
     events: VecDeque<StreamEvent>,
 }
@@ -110,13 +114,15 @@ impl EventReader {
     fn take_line(&mut self) {
         if let Some(event) = self.line.strip_prefix(b"event: ") {
             self.is_anew = event == b"anew";
+        } else if let Some(id) = self.line.strip_prefix(b"id: ") {
+            self.id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()).unwrap_or(0);
         } else if let Some(data) = self.line.strip_prefix(b"data: ") {
             if std::mem::take(&mut self.is_anew) {
                 self.events.push_back(StreamEvent::BegunAnew);
             } else if let Ok(record) = serde_json::from_slice(data) {
                 self.events.push_back(StreamEvent::Record(record));
             } else {
-                tracing::warn!("the server sent a record that this program does not understand");
+                self.events.push_back(StreamEvent::Unreadable(self.id));
             }
         }
     }

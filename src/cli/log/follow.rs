@@ -5,6 +5,7 @@
 
 use super::daemon::{LiveStream, LocalServer, StreamEvent};
 use super::render::Look;
+use super::with_advice;
 use crate::adapters::jsonl_audit::{JsonlAuditReader, LogState};
 use crate::cli::output::UsageError;
 use mxcp_actors::model::audit_event::AuditRecord;
@@ -54,20 +55,21 @@ impl Wish {
     }
 }
 
-/// Follows until interrupted, or until nobody reads what is written, or its time is over.
+/// Follows until interrupted, or until nobody reads what is written, or its time is over. Returns
+/// whether all could be shown; what cannot is told on standard error when it is met.
 pub(super) fn run(
     reader: &JsonlAuditReader,
     socket: Option<&Path>,
     wish: &Wish,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = socket.map(LocalServer::at).transpose()?;
-    let mut follower = Follower { reader, server, wish, out, position: 0, seen: None, damaged: 0 };
+    let mut follower = Follower { reader, server, wish, out, position: 0, seen: None, has_all: true };
     match runtime.block_on(follower.follow_in_time()) {
         // `head` has had enough.
-        Err(error) if is_closed_pipe(&error) => Ok(()),
-        outcome => outcome,
+        Err(error) if is_closed_pipe(&error) => Ok(follower.has_all),
+        outcome => outcome.map(|()| follower.has_all),
     }
 }
 
@@ -84,8 +86,8 @@ struct Follower<'a> {
     position: u64,
     /// What the log looked like when it was read last.
     seen: Option<LogState>,
-    /// How many files were told that cannot be read.
-    damaged: usize,
+    /// Whether everything could be shown so far.
+    has_all: bool,
 }
 
 impl Follower<'_> {
@@ -134,16 +136,17 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Names files that cannot be read, each once.
+    /// Names what of the files could not be read, each once.
     fn tell_damage(&mut self) {
-        let damaged = self.reader.damaged();
-        if damaged.len() > self.damaged {
-            self.damaged = damaged.len();
-            for (_, error) in damaged {
-                // Standard error may be closed; there is nobody else to tell.
-                drop(writeln!(io::stderr(), "Warning: {error}; its records are missing here: see mxcp log verify"));
-            }
+        for damage in self.reader.take_damage() {
+            self.tell_missing(&with_advice(&damage));
         }
+    }
+
+    fn tell_missing(&mut self, what: &str) {
+        self.has_all = false;
+        // Standard error may be closed; there is nobody else to tell.
+        drop(writeln!(io::stderr(), "Warning: {what}"));
     }
 
     async fn open_stream(&self) -> Option<LiveStream> {
@@ -161,6 +164,12 @@ impl Follower<'_> {
                     self.print(std::slice::from_ref(&record))?;
                 }
                 StreamEvent::Record(_) => {}
+                StreamEvent::Unreadable(number) => {
+                    self.tell_missing(&format!(
+                        "the server sent the record with the number {number}, which this program cannot read, so that it is missing here"
+                    ));
+                    self.position = self.position.max(number);
+                }
             }
         }
         Ok(())
@@ -186,6 +195,7 @@ impl Follower<'_> {
             }
         }
         self.seen = Some(state);
+        self.tell_damage();
         Ok(())
     }
 
