@@ -127,3 +127,20 @@ impl EventReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_told_by_its_number() {
+        let mut reader = EventReader::default();
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        let text =
+            format!("retry: 1000\n\nid: 41\n\nid: 42\ndata: {{\"input_data\":{deep}}}\n\nevent: anew\ndata: {{}}\n\n");
+        let (first, second) = text.split_at(30);
+        reader.read(first.as_bytes()).unwrap();
+        reader.read(second.as_bytes()).unwrap();
+        assert_eq!(reader.events, [StreamEvent::Unreadable(42), StreamEvent::BegunAnew]);
+    }
+}

@@ -290,3 +290,31 @@ fn a_damaged_file_does_not_hide_the_others_and_is_no_success() {
         assert!(["Total records: 4", "Exported 4 records"].iter().any(|end| report.text.contains(end)), "{report:?}");
     }
 }
+
+/// A log whose newest record is whole but nested deeper than a reader follows.
+fn folder_with_a_deep_record() -> TempDir {
+    let folder = folder();
+    let (deep, ends) = ("[".repeat(200), "]".repeat(200));
+    let line = line("auth", "auth.deep", "success", "2026-11-23T11:59:59Z", None);
+    let line = line.trim_end().strip_suffix('}').unwrap();
+    let line = line.replacen('{', "{\"sequence\":7,", 1);
+    let chained = format!("{line},\"more\":{deep}{ends},\"prev_hash\":null,\"record_hash\":\"{}\"}}\n", "0".repeat(64));
+    let chained = chained.replace("\"input_data\":{\"secret\":\"s3cret\"}", &format!("\"input_data\":{deep}{ends}"));
+    fs::write(folder.path().join("logs-20261123T115959.jsonl"), chained).unwrap();
+    folder
+}
+
+#[test]
+fn a_record_that_cannot_be_read_does_not_hide_the_others_and_is_no_success() {
+    let folder = folder_with_a_deep_record();
+    let csv = folder.path().join("out.csv");
+    let wanted = "the record with the number 7 in ";
+    for options in [&[][..], &["--since", "24h"], &["--export-csv", csv.to_str().unwrap()]] {
+        let report = report_of(&folder, options).unwrap();
+        assert!(report.is_failure && report.warnings[0].starts_with(wanted), "{report:?}");
+        assert!(["Total records: 4", "Exported 4 records"].iter().any(|end| report.text.contains(end)), "{report:?}");
+    }
+    assert!(!report_of(&folder, &["--tool", "revenue"]).unwrap().is_failure);
+    let soon = ["--follow", "--until", "2026-11-23T12:00:00.001Z"];
+    assert!(report_of(&folder, &soon).unwrap().is_failure);
+}
