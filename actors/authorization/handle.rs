@@ -85,13 +85,18 @@ impl AuthorizationHandle {
         ask(NAME, &self.address, FindVisit { session }, STEP_DEADLINE).await
     }
 
-    /// Whether the person with that session cookie may see the audit log. With `is_begin` the view
-    /// is recorded.
+    /// Whether the person with that session cookie may see the audit log. What is about to be
+    /// `shown` of it, as a query, is recorded.
     ///
     /// # Errors
     /// When that cannot be told or recorded now.
-    pub async fn view_audit(&self, session: Secret, is_begin: bool, visitor: Visitor) -> Result<Viewing, VisitError> {
-        ask(NAME, &self.address, ViewAudit { session, is_begin, visitor }, STEP_DEADLINE).await
+    pub async fn view_audit(
+        &self,
+        session: Secret,
+        shown: Option<String>,
+        visitor: Visitor,
+    ) -> Result<Viewing, VisitError> {
+        ask(NAME, &self.address, ViewAudit { session, shown, visitor }, STEP_DEADLINE).await
     }
 
     /// Ends the visit, or with `is_everywhere` every session of that person.

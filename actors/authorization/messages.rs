@@ -458,13 +458,15 @@ pub enum Viewing {
     Allowed,
 }
 
-/// Asks whether the person of that session may see the audit log. Sent by its page, which begins a
-/// view, and by the streams of that page, again and again. The begin and every refusal are recorded.
+/// Asks whether the person of that session may see the audit log. Sent by its page, by each stream
+/// when it begins to show something, and by streams again and again. What is shown and every refusal
+/// are recorded.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Viewing, VisitError>")]
 pub(crate) struct ViewAudit {
     pub(crate) session: Secret,
-    pub(crate) is_begin: bool,
+    /// What of the log is about to be shown, as a query; `None` while nothing is.
+    pub(crate) shown: Option<String>,
     pub(crate) visitor: Visitor,
 }
 

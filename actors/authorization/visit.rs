@@ -40,8 +40,10 @@ impl Authorizer {
             self.record(refused).await?;
             return Ok(Viewing::Refused);
         }
-        if asked.is_begin {
-            self.record(AuditEvent::auth("auth.audit_viewed", OperationStatus::Success, caller)).await?;
+        if let Some(query) = asked.shown {
+            let viewed = AuditEvent::auth("auth.audit_viewed", OperationStatus::Success, caller)
+                .with_details(json!({"query": query, "peer": asked.visitor.peer}));
+            self.record(viewed).await?;
         }
         Ok(Viewing::Allowed)
     }

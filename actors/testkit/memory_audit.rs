@@ -16,9 +16,19 @@ use tokio::sync::Mutex;
 /// An audit log that keeps its records in memory. Needs actix's system.
 #[must_use]
 pub fn log_in_memory() -> AuditLogHandle {
+    log_on(MemoryAudit::default())
+}
+
+/// The same, giving no page of its records at once.
+#[must_use]
+pub fn log_that_reads_slowly() -> AuditLogHandle {
+    log_on(MemoryAudit { reads_slowly: true, ..MemoryAudit::default() })
+}
+
+fn log_on(store: MemoryAudit) -> AuditLogHandle {
     let (ended, _) = tokio::sync::mpsc::unbounded_channel();
     let ports = AuditPorts {
-        store: Arc::new(MemoryAudit::default()),
+        store: Arc::new(store),
         clock: Arc::new(TokioClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
     };
@@ -31,6 +41,7 @@ pub struct MemoryAudit {
     records: Arc<Mutex<Vec<Arc<AuditRecord>>>>,
     fails_next: AtomicBool,
     lets_pass: bool,
+    reads_slowly: bool,
 }
 
 impl MemoryAudit {
@@ -89,6 +100,9 @@ impl AuditStore for MemoryAudit {
 
     fn read_oldest(&self, filter: AuditFilter, limit: usize) -> StoreResult<'_, Vec<AuditRecord>> {
         Box::pin(async move {
+            for _ in 0..if self.reads_slowly { 10 } else { 0 } {
+                tokio::task::yield_now().await;
+            }
             let records = self.records.lock().await;
             let oldest = records.iter().filter(|record| filter.accepts(record)).take(limit);
             Ok(oldest.map(|record| AuditRecord::clone(record)).collect())

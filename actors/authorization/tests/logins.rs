@@ -205,10 +205,10 @@ async fn who_has_none_of_the_roles_may_not_see_the_audit_log() {
     let rig = rig(Login::Provider).await;
     let session = sign_in(&rig).await.visitor.session.unwrap();
     for _ in 0..2 {
-        let viewing = rig.authorization.view_audit(session.clone(), true, Visitor::default()).await;
+        let viewing = rig.authorization.view_audit(session.clone(), Some(String::new()), Visitor::default()).await;
         assert_eq!(viewing, Ok(Viewing::Refused));
     }
-    let viewing = rig.authorization.view_audit(Secret::new("unknown"), true, Visitor::default()).await;
+    let viewing = rig.authorization.view_audit(Secret::new("unknown"), Some(String::new()), Visitor::default()).await;
     assert_eq!(viewing, Ok(Viewing::SignedOut));
     assert_eq!((rig.recorded("auth.viewer_refused"), rig.recorded("auth.audit_viewed")), (2, 0));
 }

@@ -124,7 +124,11 @@ pub(super) fn compressed(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Opens what is a file: of something else, such as a pipe, opening alone may last for ever.
 fn open_file(path: &Path) -> io::Result<Option<File>> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+    }
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => file.map(Some),

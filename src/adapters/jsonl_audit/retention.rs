@@ -73,7 +73,8 @@ pub(super) fn remove(segments: &Segments, cutoff: Timestamp, now: Timestamp) -> 
     Ok(Retention { segments: removed })
 }
 
-/// The notes of what was removed that no record tells of yet.
+/// The notes of what was removed that no record tells of yet. One that this server did not write
+/// is passed over: it must not keep back the others.
 pub(super) fn notes(segments: &Segments) -> Result<Vec<(PathBuf, Vec<RemovedSegment>)>, AuditFileError> {
     let mut notes = Vec::new();
     for path in segments.note_paths()? {
@@ -81,7 +82,13 @@ pub(super) fn notes(segments: &Segments) -> Result<Vec<(PathBuf, Vec<RemovedSegm
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             read => {
                 let bytes = read.map_err(AuditFileError::refused("read", &path))?;
-                notes.push((path, serde_json::from_slice(&bytes)?));
+                match serde_json::from_slice(&bytes) {
+                    Ok(removed) => notes.push((path, removed)),
+                    Err(error) => tracing::warn!(
+                        file = %path.display(), %error,
+                        "a note of removed files of the audit log cannot be read; what it told of is missing"
+                    ),
+                }
             }
         }
     }

@@ -269,7 +269,11 @@ impl Segments {
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(AuditFileError::refused("list", &self.folder))?;
-            found.extend(entry.file_name().to_str().and_then(&select));
+            // Whatever else somebody calls like a file of the log is none.
+            let is_other = entry.file_type().is_ok_and(|kind| !kind.is_file() && !kind.is_symlink());
+            if !is_other {
+                found.extend(entry.file_name().to_str().and_then(&select));
+            }
         }
         Ok(found)
     }

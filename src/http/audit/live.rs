@@ -6,6 +6,8 @@ use mxcp_actors::model::audit_event::AuditRecord;
 use mxcp_actors::model::audit_filter::AuditFilter;
 use mxcp_actors::ports::StoreError;
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The most records that are read of the store at once.
@@ -47,8 +49,10 @@ enum CatchUp {
     ToEnd,
 }
 
+/// A page on its way.
+type Reading = Pin<Box<dyn Future<Output = Result<Vec<AuditRecord>, StoreError>>>>;
+
 /// The log from some point on.
-#[derive(Debug)]
 pub(in crate::http) struct LiveLog {
     log: AuditLogHandle,
     filter: AuditFilter,
@@ -56,6 +60,8 @@ pub(in crate::http) struct LiveLog {
     /// What was read of the store and not yet shown.
     read: VecDeque<AuditRecord>,
     catch_up: CatchUp,
+    /// The page that is being read: whoever stops waiting for it has it go on.
+    reading: Option<Reading>,
     /// The number up to which everything was shown or will not be.
     seen: u64,
     /// Whether the log does not reach as far as was asked for.
@@ -82,6 +88,7 @@ impl LiveLog {
             subscription,
             read: VecDeque::new(),
             catch_up: CatchUp::Done,
+            reading: None,
             seen: last,
             is_anew: false,
         };
@@ -146,8 +153,14 @@ impl LiveLog {
             CatchUp::To(number) => Some(number),
             CatchUp::Done | CatchUp::ToEnd => None,
         };
-        let filter = AuditFilter { after: Some(self.seen), up_to, ..self.filter.clone() };
-        let page = self.log.read_oldest(filter, PAGE).await?;
+        let begin = || -> Reading {
+            let filter = AuditFilter { after: Some(self.seen), up_to, ..self.filter.clone() };
+            let log = self.log.clone();
+            Box::pin(async move { log.read_oldest(filter, PAGE).await })
+        };
+        let outcome = self.reading.get_or_insert_with(begin).await;
+        self.reading = None;
+        let page = outcome?;
         let is_last = page.len() < PAGE;
         let last = page.last().map_or(self.seen, |record| record.sequence);
         self.seen = if is_last { up_to.unwrap_or(last).max(last) } else { last };
@@ -162,9 +175,10 @@ impl LiveLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
     use mxcp_actors::model::audit_event::{AuditCaller, AuditEvent, OperationStatus};
     use mxcp_actors::model::audit_filter::AuditName;
-    use mxcp_actors::testkit::memory_audit::log_in_memory;
+    use mxcp_actors::testkit::memory_audit::{log_in_memory, log_that_reads_slowly};
 
     async fn record(log: &AuditLogHandle, times: usize, name: &str) {
         let event = AuditEvent::auth(name, OperationStatus::Success, AuditCaller::default());
@@ -201,6 +215,20 @@ mod tests {
         let rest = next(&mut live, 10).await;
         let last = u64::try_from(2 * PAGE + 10).unwrap();
         assert_eq!([first, rest].concat(), (1..=last).collect::<Vec<_>>());
+    }
+
+    #[actix_web::test]
+    async fn who_stops_waiting_again_and_again_gets_a_slow_page_all_the_same() {
+        let log = log_that_reads_slowly();
+        record(&log, 3, "auth.a").await;
+        let mut live = LiveLog::begin(log.clone(), AuditFilter::default(), Start::After(0)).await.unwrap();
+        for _ in 0..100 {
+            if let Some(line) = live.next().now_or_never() {
+                assert_eq!(line.unwrap().unwrap().sequence, 1);
+                return;
+            }
+        }
+        panic!("the page was begun anew each time");
     }
 
     #[actix_web::test]

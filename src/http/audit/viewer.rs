@@ -48,7 +48,7 @@ impl AuditViewing {
 pub(in crate::http) async fn page(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     let Some(session) = state.cookies.session(&request) else { return redirect("/") };
     let visitor = state.visitor(&request);
-    match state.handles.authorization.view_audit(session, true, visitor).await {
+    match state.handles.authorization.view_audit(session, None, visitor).await {
         Ok(Viewing::Allowed) => state.pages.audit(),
         Ok(Viewing::SignedOut) => redirect("/"),
         Ok(Viewing::Refused) => state.pages.error(&ErrorPage {
@@ -70,13 +70,6 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
         return refuse(HttpResponse::Forbidden(), "this stream is for this server's own page");
     }
     let Some(session) = state.cookies.session(&request) else { return signed_out() };
-    let visitor = state.visitor(&request);
-    match state.handles.authorization.view_audit(session.clone(), false, visitor.clone()).await {
-        Ok(Viewing::Allowed) => {}
-        Ok(Viewing::SignedOut) => return signed_out(),
-        Ok(Viewing::Refused) => return refuse(HttpResponse::Forbidden(), "your role may not see the audit log"),
-        Err(error) => return unavailable(&error),
-    }
     let asked = match AuditQuery::parse(request.query_string()) {
         Ok(asked) => asked,
         Err(error) => return refuse(HttpResponse::BadRequest(), &error.to_string()),
@@ -84,6 +77,13 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
     let Ok(slot) = Arc::clone(&viewing.slots).try_acquire_owned() else {
         return refuse(HttpResponse::ServiceUnavailable(), "as many people watch as this server can serve");
     };
+    let visitor = state.visitor(&request);
+    match state.handles.authorization.view_audit(session.clone(), Some(asked.to_text()), visitor.clone()).await {
+        Ok(Viewing::Allowed) => {}
+        Ok(Viewing::SignedOut) => return signed_out(),
+        Ok(Viewing::Refused) => return refuse(HttpResponse::Forbidden(), "your role may not see the audit log"),
+        Err(error) => return unavailable(&error),
+    }
     let start =
         last_event(request.headers()).map_or_else(|| Start::Newest(asked.limit.unwrap_or(LIMIT_DEFAULT)), Start::After);
     match LiveLog::begin(state.handles.audit_log.clone(), asked.filter, start).await {
@@ -101,7 +101,7 @@ fn may_still(state: Data<AppState>, session: Secret, visitor: Visitor) -> Permis
     Box::new(move || {
         let (state, session, visitor) = (state.clone(), session.clone(), visitor.clone());
         Box::pin(async move {
-            let viewing = state.handles.authorization.view_audit(session, false, visitor).await;
+            let viewing = state.handles.authorization.view_audit(session, None, visitor).await;
             matches!(viewing, Ok(Viewing::Allowed))
         })
     })

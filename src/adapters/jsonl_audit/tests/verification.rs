@@ -1,3 +1,4 @@
+use super::super::segments::Segments;
 use super::super::{FaultKind, Link, Verification, verify};
 use super::*;
 
@@ -328,4 +329,31 @@ async fn a_head_that_nobody_wrote_here_is_a_fault_and_told() {
     }
     let notices = log.open("2026-11-23T13:00:00Z", LARGE).notices().await.unwrap();
     assert_eq!(notices[0].operation_name, "audit.head_missing");
+}
+
+#[actix::test]
+async fn what_is_no_file_is_none_of_the_log() {
+    let log = three_segments().await;
+    fs::create_dir(log.folder().join("logs-default-20261123T235959.jsonl")).unwrap();
+    let fifo = log.folder().join("logs-default-20261123T235958.jsonl");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(found(&log).is_intact());
+    assert_eq!(log.open(START, LARGE).last_sequence().await, Ok(found(&log).records));
+    // A link to it is followed, and never waited for.
+    let link = "logs-default-20261123T235957.jsonl";
+    std::os::unix::fs::symlink(&fifo, log.folder().join(link)).unwrap();
+    let message = verify(&log.path(), &[]).unwrap_err().to_string();
+    assert!(message.contains(link) && message.ends_with("it is no regular file"), "{message}");
+}
+
+#[actix::test]
+async fn a_note_of_removed_files_that_cannot_be_read_keeps_nothing_back() {
+    let log = three_segments().await;
+    change_lines(&log, SECOND, |lines| drop(lines.remove(0)));
+    let before = faults(&log);
+    assert!(!before.is_empty());
+    let note = Segments::new(&log.path()).unwrap().new_note_path(at(START));
+    fs::write(&note, "damaged").unwrap();
+    assert_eq!(faults(&log), before);
+    assert!(log.open(START, LARGE).notices().await.is_ok());
 }
