@@ -74,9 +74,6 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
         Ok(asked) => asked,
         Err(error) => return refuse(HttpResponse::BadRequest(), &error.to_string()),
     };
-    let Ok(slot) = Arc::clone(&viewing.slots).try_acquire_owned() else {
-        return refuse(HttpResponse::ServiceUnavailable(), "as many people watch as this server can serve");
-    };
     let visitor = state.visitor(&request);
     match state.handles.authorization.view_audit(session.clone(), Some(asked.to_text()), visitor.clone()).await {
         Ok(Viewing::Allowed) => {}
@@ -84,6 +81,10 @@ pub(in crate::http) async fn events(state: Data<AppState>, request: HttpRequest)
         Ok(Viewing::Refused) => return refuse(HttpResponse::Forbidden(), "your role may not see the audit log"),
         Err(error) => return unavailable(&error),
     }
+    // Not before it is known who asks: strangers must not take the places.
+    let Ok(slot) = Arc::clone(&viewing.slots).try_acquire_owned() else {
+        return refuse(HttpResponse::ServiceUnavailable(), "as many people watch as this server can serve");
+    };
     let start =
         last_event(request.headers()).map_or_else(|| Start::Newest(asked.limit.unwrap_or(LIMIT_DEFAULT)), Start::After);
     match LiveLog::begin(state.handles.audit_log.clone(), asked.filter, start).await {

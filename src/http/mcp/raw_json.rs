@@ -6,12 +6,9 @@
 //! depth.
 
 use super::error::Fault;
+use mxcp_actors::model::json_depth::DEPTH_MAX;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
-
-/// How deep a message may be nested. Records of calls are a few levels deeper than that, and readers
-/// of JSON stop at about twice as many.
-const DEPTH_MAX: usize = 64;
 
 /// The text of a JSON value, known to be well-formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,7 +232,8 @@ mod tests {
         for levels in [DEPTH_MAX + 1, 200, 1_000_000] {
             let text = nested(levels);
             let refused = RawJson::parse(text.as_bytes());
-            assert!(matches!(refused, Err(Fault::NotAMessage(_))), "{levels}: {refused:?}");
+            let told = format!("more than {DEPTH_MAX} levels");
+            assert!(matches!(refused, Err(Fault::NotAMessage(why)) if why.contains(&told)), "{levels}: {refused:?}");
         }
     }
 
